@@ -1,0 +1,60 @@
+# make demo   the sample pipeline on a local sandbox, from nothing
+# make test   every test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CHECKOV := .venv-checkov
+BRIDGE ?= pipe
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean down
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## Create .venv with the sandbox and the development tools
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}. Name one: make PYTHON=python3.13 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the sandbox into $(VENV) (once, about half a minute)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(STAMP) ## Start the sandbox, apply the root module, send messages, show what became of each
+	@$(BIN)/sandbox demo
+
+down: $(STAMP) ## Stop the sandbox
+	@$(BIN)/sandbox down
+
+test: lint $(STAMP) ## Run every test: hygiene, unit, contract, sandbox
+	@$(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@terraform fmt -check -recursive
+
+format: $(STAMP) ## Rewrite sources to the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@terraform fmt -recursive
+
+bench: $(STAMP) ## Measure: SQS and the sample pipeline
+	@$(BIN)/python bench/sqs.py
+	@$(BIN)/python bench/pipeline.py
+
+# checkov pins boto3 far below what the durable SDK needs, so it lives in an environment of its own.
+$(CHECKOV)/.installed: requirements-checkov.lock
+	@test -x $(CHECKOV)/bin/python || $(PYTHON) -m venv $(CHECKOV)
+	@echo "Installing checkov into $(CHECKOV) (once)" >&2
+	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.lock
+	@touch $@
+
+clean: ## Stop the sandbox and delete everything that was built
+	@test ! -x $(BIN)/sandbox || $(BIN)/sandbox down || true
+	@rm -rf $(VENV) $(CHECKOV) .sandbox .terraform-build .pytest_cache .mypy_cache .ruff_cache
+	@find . -name .terraform -type d -prune -exec rm -rf {} + ; find . -name __pycache__ -type d -prune -exec rm -rf {} +
