@@ -1,0 +1,147 @@
+"""The official Executor with real ARNs, per-execution clocks and execution timeouts in modelled time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject
+from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
+from aws_durable_execution_sdk_python_testing.execution import Execution
+from aws_durable_execution_sdk_python_testing.executor import Executor
+from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
+from aws_durable_execution_sdk_python_testing.worker.status import InvocationState
+from aws_durable_execution_sdk_python_testing.worker.task import ExecutionTask
+
+from durable_sandbox.aws.arns import function_arn
+from durable_sandbox.aws.clock import TimePolicy
+from durable_sandbox.durable.chained import ChainedInvokes
+from durable_sandbox.durable.clock import ExecutionClock
+from durable_sandbox.durable.invoker import HandlerInvoker
+from durable_sandbox.durable.loop import InlinePool, LoopRegistry, LoopScheduler, StartedPool
+from durable_sandbox.durable.ports import Functions
+from durable_sandbox.durable.store import ExecutionMemory
+
+T = TypeVar("T")
+
+_NO_LIMIT_SECONDS = 10_000_000
+"""The engine's own bound on one invocation: the runtime ends each at its function's timeout instead."""
+
+
+class SandboxExecutor(Executor):
+    """Runs the executions of one region."""
+
+    # Lambda recovers about nine times before it gives an execution up (cloudstructs issue 362, measured on AWS).
+    MAX_CONSECUTIVE_FAILED_ATTEMPTS = 10
+
+    def __init__(self, region: str, functions: Functions, time: TimePolicy, loop: asyncio.AbstractEventLoop) -> None:
+        self.clock = ExecutionClock(real_time=time.real_time)
+        self.store = ExecutionMemory()
+        self.loop_scheduler = LoopScheduler(loop)
+        self._functions = functions
+        self._deadlines: dict[str, datetime] = {}
+        super().__init__(
+            store=self.store,
+            scheduler=self.loop_scheduler,
+            invoker=HandlerInvoker(region, functions, loop),
+            checkpoint_processor=CheckpointProcessor(self.store, self.loop_scheduler, self.clock),
+            invocation_timeout_seconds=_NO_LIMIT_SECONDS,
+            registry=LoopRegistry(self.store, self.clock),
+            clock=self.clock,
+            child_dispatcher=ChainedInvokes(region, functions, self.store, loop),
+            region=region,
+        )
+        self.RETRY_BACKOFF_SECONDS: float = time.scaled(Executor.RETRY_BACKOFF_SECONDS)
+        self._dispatch_pool = InlinePool()
+        self._target_pool = StartedPool()
+        self._invocation_pool = StartedPool()
+
+    def close(self) -> None:
+        """Stop everything that is scheduled. Executions keep their last state."""
+        self._closing = True
+        self.loop_scheduler.cancel_all()
+
+    def on_lane(self, execution_arn: str, task: ExecutionTask[T]) -> Future[T]:
+        """Run ``task`` serially with everything else that touches the execution."""
+        future: Future[T] = self._registry.submit(execution_arn, task)
+        return future
+
+    def forget(self, function_name: str) -> None:
+        """Drop the executions of ``function_name`` from the store."""
+        self.store.discard(function_name)
+
+    # --- overrides of the engine --------------------------------------------------------------------------------
+
+    def _create_execution(
+        self,
+        input: StartDurableExecutionInput,  # noqa: A002 - the engine's signature
+        parent_execution_arn: str | None = None,
+    ) -> Execution:
+        """ARN form: botocore's lambda model, DurableExecutionArn; the SDK finds the input by its last part."""
+        version_arn = function_arn(self._region, input.account_id, input.function_name, input.function_qualifier)
+        arn = f"{version_arn}/durable-execution/{input.execution_name}/{input.invocation_id}"
+        execution = Execution(durable_execution_arn=arn, start_input=input, operations=[])
+        execution.region = self._region
+        execution.parent_execution_arn = parent_execution_arn
+        if parent_execution_arn is not None:
+            self.clock.align(arn, parent_execution_arn)
+        with self.clock.during(arn):
+            now = self.clock.now()
+        execution.start(now=now)
+        self._deadlines[arn] = now + timedelta(seconds=input.execution_timeout_seconds)
+        self._store.save(execution)
+        return execution
+
+    def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:
+        arn = execution.durable_execution_arn
+        self._execution_timeouts[arn] = self._scheduler.call_later(lambda: self._expire(arn), delay=timeout_seconds)
+        self._invoke_execution(arn)
+
+    def _invoke_handler(self, execution_arn: str) -> Callable[[], Awaitable[None]]:
+        invoke = super()._invoke_handler(execution_arn)
+
+        async def invoke_on_its_clock() -> None:
+            with self.clock.during(execution_arn):
+                await invoke()
+
+        return invoke_on_its_clock
+
+    def _schedule_earliest_pending(self, execution_arn: str) -> None:
+        """Skipping never goes past the execution's timeout: there, the execution times out as it would on AWS."""
+        with self.clock.during(execution_arn):
+            if not self.clock.real_time and self._waits_past_deadline(execution_arn):
+                if self._invocation_gate(execution_arn) is not InvocationState.INVOKING:
+                    self.clock.arm(self._deadlines[execution_arn])
+                    self._scheduler.call_later(lambda: self._expire(execution_arn))
+                return
+            super()._schedule_earliest_pending(execution_arn)
+
+    def _complete_events(self, execution_arn: str) -> None:
+        if (timeout := self._execution_timeouts.pop(execution_arn, None)) is not None:
+            timeout.cancel()
+        if self._deadlines.pop(execution_arn, None) is None:
+            return
+        execution = self._store.load(execution_arn)
+        if execution.parent_execution_arn is not None:
+            self.clock.align(execution.parent_execution_arn, execution_arn)
+        self._notify_parent_of_terminal_child(execution_arn)
+        self._functions.on_closed(execution)
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _waits_past_deadline(self, execution_arn: str) -> bool:
+        deadline = self._deadlines.get(execution_arn)
+        if deadline is None:
+            return False
+        earliest = self._earliest_pending_timestamp(self._store.load(execution_arn))
+        return earliest is not None and earliest > deadline
+
+    def _expire(self, execution_arn: str) -> None:
+        execution: Any = self._store.load(execution_arn)
+        if execution.is_complete:
+            return
+        seconds = execution.start_input.execution_timeout_seconds
+        self.on_timed_out(execution_arn, ErrorObject.from_message(f"Execution timed out after {seconds} seconds."))

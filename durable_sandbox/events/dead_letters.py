@@ -1,0 +1,57 @@
+"""A function's dead-letter target: the raw event and three attributes that say why it is there.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
+"""
+
+from __future__ import annotations
+
+import logging
+
+from durable_sandbox.aws.arns import Arn
+from durable_sandbox.aws.call import Api, Caller
+from durable_sandbox.aws.errors import AwsError
+
+logger = logging.getLogger(__name__)
+
+MAX_ERROR_BYTES = 1024
+
+
+async def send_dead_letter(
+    api: Api,
+    caller: Caller,
+    region: str,
+    target_arn: str,
+    *,
+    body: bytes,
+    request_id: str,
+    error_code: int,
+    error_message: str,
+) -> None:
+    """Send ``body`` to an SQS queue or SNS topic with the function's role. AWS counts a refusal and drops the event."""
+    target = Arn.parse(target_arn)
+    attributes = {
+        "RequestID": {"DataType": "String", "StringValue": request_id},
+        "ErrorCode": {"DataType": "Number", "StringValue": str(error_code)},
+        "ErrorMessage": {
+            "DataType": "String",
+            "StringValue": error_message.encode()[:MAX_ERROR_BYTES].decode(errors="ignore") or "unknown",
+        },
+    }
+    text = body.decode(errors="replace")
+    try:
+        if target.service == "sns":
+            topic = {"TopicArn": target_arn, "Message": text, "MessageAttributes": attributes}
+            await api.call(caller, region, "sns", "Publish", topic)
+            return
+        wanted = {"QueueName": target.resource, "QueueOwnerAWSAccountId": target.account}
+        queue = await api.call(caller, target.region, "sqs", "GetQueueUrl", wanted)
+        message = {"QueueUrl": queue["QueueUrl"], "MessageBody": text, "MessageAttributes": attributes}
+        await api.call(caller, target.region, "sqs", "SendMessage", message)
+    except AwsError as error:
+        logger.error(  # noqa: TRY400 - the refusal says all; a traceback would hide it
+            "DeadLetterErrors: event %s could not be sent to %s: %s: %s",
+            request_id,
+            target_arn,
+            error.code,
+            error.message,
+        )

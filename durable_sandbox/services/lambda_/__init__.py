@@ -1,0 +1,1 @@
+"""AWS Lambda, control and data plane, with durable functions."""

@@ -1,0 +1,84 @@
+"""Lambda as the durable engine sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import uuid4
+
+from aws_durable_execution_sdk_python_testing.execution import Execution
+
+from durable_sandbox.aws.call import Api
+from durable_sandbox.aws.clock import TimePolicy
+from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.aws.identity import Identities
+from durable_sandbox.durable.ports import DurableTarget, HandlerResult, PlainTarget
+from durable_sandbox.services.lambda_.invoke import InvokeOperations, durable_target
+from durable_sandbox.services.lambda_.naming import FunctionReference
+
+_SESSION = "durable-execution"
+_THROTTLE_FIRST_SECONDS = 1.0
+_THROTTLE_LONGEST_SECONDS = 60.0
+
+
+class EnginePort:
+    """Resolves targets, runs handlers, hears of ends."""
+
+    def __init__(
+        self,
+        lambda_: InvokeOperations,
+        api: Api,
+        identities: Identities,
+        time: TimePolicy,
+        closed: Callable[[Execution], None],
+    ) -> None:
+        self._lambda = lambda_
+        self._api = api
+        self._identities = identities
+        self._time = time
+        self._closed = closed
+
+    def resolve(self, region: str, function_name: str, qualifier: str | None) -> DurableTarget | PlainTarget:
+        """The target of a chained invoke: durable ones need a qualifier, as with Invoke."""
+        reference = FunctionReference(region, function_name, qualifier)
+        _, version = self._lambda.functions.version(reference)
+        if version.durable is None:
+            return PlainTarget(function_name, qualifier)
+        if qualifier is None:
+            raise AwsError(
+                "InvalidParameterValueException", "You cannot invoke a durable function using an unqualified ARN."
+            )
+        return durable_target(version)
+
+    async def run_handler(self, region: str, function_name: str, version: str, payload: bytes) -> HandlerResult:
+        """Invoke the handler of one version once, as the durable backend does."""
+        reference = FunctionReference(region, function_name, version)
+        function, target = self._lambda.functions.version(reference)
+        request_id = str(uuid4())
+        outcome = await self._lambda.run(function, target, reference, payload, request_id)
+        return HandlerResult(request_id, outcome.payload, outcome.function_error is not None)
+
+    async def invoke_plain(self, parent: Execution, target: PlainTarget, payload: bytes) -> HandlerResult:
+        """Invoke with the role of the parent's function. A throttle is waited out: it says nothing about the work."""
+        start = parent.start_input
+        reference = FunctionReference(parent.region, start.function_name, start.function_qualifier)
+        _, version = self._lambda.functions.version(reference)
+        caller = self._identities.service(version.role, _SESSION)
+        params = {"FunctionName": target.function_name, "InvocationType": "RequestResponse", "Payload": payload}
+        if target.qualifier:
+            params["Qualifier"] = target.qualifier
+        wait = _THROTTLE_FIRST_SECONDS
+        while True:
+            try:
+                answer = await self._api.call(caller, parent.region, "lambda", "Invoke", params)
+            except AwsError as error:
+                if error.code != "TooManyRequestsException" or parent.is_complete:
+                    raise
+            else:
+                return HandlerResult(start.invocation_id, answer["Payload"], "FunctionError" in answer)
+            await asyncio.sleep(self._time.scaled(wait))
+            wait = min(wait * 2, _THROTTLE_LONGEST_SECONDS)
+
+    def on_closed(self, execution: Execution) -> None:
+        """Hand on."""
+        self._closed(execution)

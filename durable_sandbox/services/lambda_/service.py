@@ -1,0 +1,132 @@
+"""The Lambda service: all its operations, and what happens when an execution ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aws_durable_execution_sdk_python_testing.execution import Execution
+
+from durable_sandbox.aws.call import Api, Service
+from durable_sandbox.aws.clock import TimePolicy
+from durable_sandbox.aws.identity import Identities
+from durable_sandbox.durable.engine import DurableEngine
+from durable_sandbox.events.async_queue import AsyncQueue
+from durable_sandbox.events.dead_letters import send_dead_letter
+from durable_sandbox.runtime.manager import EnvironmentSummary, Runtime
+from durable_sandbox.services.lambda_.durable_api import DurableOperations
+from durable_sandbox.services.lambda_.functions import FunctionOperations
+from durable_sandbox.services.lambda_.functions_port import EnginePort
+from durable_sandbox.services.lambda_.invoke import InvokeOperations
+from durable_sandbox.services.lambda_.model import Version
+from durable_sandbox.services.lambda_.naming import FunctionReference
+from durable_sandbox.services.lambda_.store import FunctionStore
+from durable_sandbox.services.lambda_.versions import VersionOperations
+
+logger = logging.getLogger(__name__)
+
+_DEAD_LETTER_STATUSES = frozenset({"FAILED", "TIMED_OUT", "STOPPED"})
+
+
+class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, DurableOperations, Service):
+    """AWS Lambda. Touched from one event loop only."""
+
+    name = "lambda"
+
+    def __init__(self, *, api: Api, identities: Identities, account: str, time: TimePolicy, runtime: Runtime) -> None:
+        self.api = api
+        self.account = account
+        self.identities = identities
+        self.time = time
+        self.runtime = runtime
+        self.functions = FunctionStore(account)
+        self.async_queue = AsyncQueue(api, time)
+        self.async_starts = {}
+        self.engine = DurableEngine(EnginePort(self, api, identities, time, self._execution_closed), time)
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    def environments(self) -> list[EnvironmentSummary]:
+        """Every live execution environment."""
+        return self.runtime.environments()
+
+    def status(self) -> dict[str, Any]:
+        """Functions with their environments, executions and waiting events, for the status page."""
+        live = self.environments()
+        counts = self.execution_counts()
+        functions = []
+        for function in self.functions:
+            mine = [e for e in live if (e.region, e.function_name) == (function.region, function.name)]
+            functions.append(
+                {
+                    "region": function.region,
+                    "name": function.name,
+                    "versions": len(function.versions),
+                    "durable": function.latest.durable is not None,
+                    "busy": sum(e.busy for e in mine),
+                    "idle": sum(not e.busy for e in mine),
+                }
+            )
+        return {"functions": functions, "executions": counts, "async_events": self.async_queue.waiting}
+
+    def execution_counts(self) -> dict[str, dict[str, int]]:
+        """Executions by function and status."""
+        counts: dict[str, dict[str, int]] = {}
+        for region in self.engine.regions():
+            for execution in self.engine.executions(region):
+                by_status = counts.setdefault(execution.start_input.function_name, {})
+                status = execution.current_status().value
+                by_status[status] = by_status.get(status, 0) + 1
+        return counts
+
+    async def reset(self) -> None:
+        """Drop all functions, events and executions, and end all environments."""
+        self.engine.reset()
+        await self.async_queue.reset()
+        for task in list(self._deliveries):
+            task.cancel()
+        self.functions.clear()
+        self.async_starts.clear()
+        await self.runtime.reset()
+
+    async def close(self) -> None:
+        """Reset and remove all files."""
+        await self.reset()
+        await self.runtime.close()
+
+    def _execution_closed(self, execution: Execution) -> None:
+        """The function's dead-letter target gets the event of an asynchronous start that did not succeed.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
+        """
+        self.engine.closed(execution)
+        request_id = self.async_starts.pop(execution.durable_execution_arn, None)
+        if request_id is None or execution.current_status().value not in _DEAD_LETTER_STATUSES:
+            return
+        # Resolved now: the execution may have ended because its function is being deleted.
+        start: Any = execution.start_input
+        _, version = self.functions.version(
+            FunctionReference(execution.region, start.function_name, start.function_qualifier)
+        )
+        if version.dead_letter_target is None:
+            logger.warning("%s did not succeed and has no dead-letter target", execution.durable_execution_arn)
+            return
+        delivery = self._dead_letter(execution, version, version.dead_letter_target, request_id)
+        task = asyncio.get_running_loop().create_task(delivery)
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _dead_letter(self, execution: Execution, version: Version, target_arn: str, request_id: str) -> None:
+        error = execution.result.error if execution.result else None
+        status = execution.current_status().value
+        message = error.message if error and error.message else f"The execution ended {status}."
+        await send_dead_letter(
+            self.api,
+            self.identities.service(version.role, "awslambda-async"),
+            execution.region,
+            target_arn,
+            body=(execution.start_input.input or "{}").encode(),
+            request_id=request_id,
+            error_code=200,
+            error_message=message,
+        )
