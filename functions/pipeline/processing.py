@@ -1,0 +1,162 @@
+"""One message through the steps, and a batch of them side by side.
+
+Everything here is replayed on each invocation: no clock, no randomness, no I/O outside durable operations.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aws_durable_execution_sdk_python import BatchResult, DurableContext, InvokeError
+from aws_durable_execution_sdk_python.config import CompletionConfig, Duration, MapConfig, NestingType
+from messages import Batch, Message
+from settings import Settings
+
+# Limits of a durable execution: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_OPERATIONS = 3_000
+MAX_PAYLOAD_BYTES = 1_048_576
+# Lambda's longest ExecutionTimeout, 366 days, is also the longest wait (botocore model: WaitOptions.WaitSeconds).
+MAX_HOLD_SECONDS = 31_622_400
+
+OPERATIONS_PER_MESSAGE = 4
+OWN_OPERATIONS = 2  # the execution and the map
+MAX_MESSAGES = (MAX_OPERATIONS - OWN_OPERATIONS) // OPERATIONS_PER_MESSAGE
+# 749 failures of this length stay below the 1 MB of an execution's error.
+MAX_ERROR_LENGTH = 1_000
+
+
+class MessageError(ValueError):
+    """This one message cannot be processed."""
+
+
+class BatchTooLargeError(ValueError):
+    """The batch needs more operations than an execution may have."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one message.
+
+    `stored` is True where this execution wrote the item and False where it existed already; both are success.
+    `error` is set on failure only, as "<error type>: <message>".
+    """
+
+    message_id: str
+    stored: bool = False
+    error: str | None = None
+
+
+def process_batch(context: DurableContext, batch: Batch, settings: Settings) -> list[Outcome]:
+    """Process all messages side by side, whatever becomes of each, and return their outcomes in the event's order.
+
+    A single lane needs no map, which saves an operation and a checkpoint. Branches are FLAT: the steps' own operations
+    tell the story, and a context operation a message would only cost.
+
+    Raises:
+        BatchTooLargeError: before the first operation.
+    """
+    if len(batch.messages) > MAX_MESSAGES:
+        raise BatchTooLargeError(
+            f"a batch of {len(batch.messages)} messages needs more than the {MAX_OPERATIONS} operations of a durable "
+            f"execution: set the bridge's batch_size to at most {MAX_MESSAGES}"
+        )
+    lanes = batch.lanes()
+    numbered = len(batch.messages) > 1
+    if len(lanes) == 1:
+        return [Outcome(**outcome) for outcome in _process_lane(context, lanes[0], settings, numbered=numbered)]
+
+    def branch(child: DurableContext, lane: list[Message], _index: int, _lanes: Sequence[Any]) -> list[dict[str, Any]]:
+        return _process_lane(child, lane, settings, numbered=numbered)
+
+    result = context.map(
+        lanes,
+        branch,
+        name="messages",
+        config=MapConfig(completion_config=CompletionConfig.all_completed(), nesting_type=NestingType.FLAT),
+    )
+    by_position = _outcomes(lanes, result)
+    return [by_position[message.position] for message in batch.messages]
+
+
+def _outcomes(lanes: list[list[Message]], result: BatchResult[list[dict[str, Any]]]) -> dict[int, Outcome]:
+    """Pair each message with its outcome; a lane without a result, or that never started, failed."""
+    items = {item.index: item for item in result.all}
+    outcomes: dict[int, Outcome] = {}
+    for index, lane in enumerate(lanes):
+        item = items.get(index)
+        if item is not None and item.result is not None:
+            found = [Outcome(**outcome) for outcome in item.result]
+        else:
+            error = item.error if item is not None else None
+            reason = _describe(error.type, error.message) if error is not None else "NotStarted: it did not run"
+            found = [Outcome(message.message_id, error=reason) for message in lane]
+        outcomes |= {message.position: outcome for message, outcome in zip(lane, found, strict=True)}
+    return outcomes
+
+
+def _process_lane(
+    context: DurableContext, lane: list[Message], settings: Settings, *, numbered: bool
+) -> list[dict[str, Any]]:
+    """Process a lane in order; after a failure the rest of a FIFO group is left, so that nothing overtakes."""
+    outcomes: list[Outcome] = []
+    for message in lane:
+        if outcomes and outcomes[-1].error is not None:
+            reason = "NotStarted: an earlier message of its FIFO group failed"
+            outcomes.append(Outcome(message.message_id, error=reason))
+        else:
+            outcomes.append(_process(context, message, settings, suffix=f"-{message.position}" if numbered else ""))
+    return [asdict(outcome) for outcome in outcomes]
+
+
+def _process(context: DurableContext, message: Message, settings: Settings, *, suffix: str) -> Outcome:
+    """Run the steps of one message. A step that fails is the message's outcome; anything else is an error of ours."""
+    payload: dict[str, Any] = {"message_id": message.message_id, "body": message.body}
+    try:
+        hold = hold_seconds(message, settings)
+        _require_payload_fits(payload)
+        payload = context.invoke(settings.validate_arn, payload, name=f"validate{suffix}")
+        payload = context.invoke(settings.transform_arn, payload, name=f"transform{suffix}")
+        if hold:
+            context.wait(Duration.from_seconds(hold), name=f"hold{suffix}")
+        reply = context.invoke(settings.store_arn, payload, name=f"store{suffix}")
+    except InvokeError as error:
+        return Outcome(message.message_id, error=_describe(error.error_type, error.message))
+    except MessageError as error:
+        return Outcome(message.message_id, error=_describe(type(error).__name__, str(error)))
+    return Outcome(message.message_id, stored=reply["stored"])
+
+
+def hold_seconds(message: Message, settings: Settings) -> int:
+    """Return how long to hold the message before it is stored, in seconds; 0 for not at all.
+
+    Raises:
+        MessageError: unless it is an integer from 0 to 31,622,400.
+    """
+    if isinstance(message.body, dict) and "hold_seconds" in message.body:
+        source, value = "hold_seconds of the message", message.body["hold_seconds"]
+    else:
+        source, value = "environment variable HOLD_SECONDS", settings.hold_seconds or 0
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+    # bool is an int to Python, but "true" is no duration.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_HOLD_SECONDS:
+        raise MessageError(
+            f"{source} is {json.dumps(value)}: it must be an integer from 0 to {MAX_HOLD_SECONDS} (366 days)"
+        )
+    return value
+
+
+def _require_payload_fits(payload: dict[str, Any]) -> None:
+    # Refused here, it fails one message; refused by the service, it would fail the whole batch.
+    size = len(json.dumps(payload))
+    if size > MAX_PAYLOAD_BYTES:
+        raise MessageError(
+            f"the message takes {size} bytes as a step's payload, more than {MAX_PAYLOAD_BYTES}: "
+            "keep large content in S3 and send its key"
+        )
+
+
+def _describe(error_type: str | None, message: str | None) -> str:
+    text = f"{error_type or 'Error'}: {message or 'no message'}"
+    return text if len(text) <= MAX_ERROR_LENGTH else f"{text[: MAX_ERROR_LENGTH - 3]}..."

@@ -1,0 +1,18 @@
+"""Step 2: `data_source` in upper case."""
+
+import json
+from typing import Any
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Return `{"message_id", "body"}` with `body.data_source` in upper case and every other field unchanged.
+
+    Raises:
+        TypeError: if `data_source` is not text.
+    """
+    body = event["body"]
+    data_source = body["data_source"]
+    if not isinstance(data_source, str):
+        shown = json.dumps(data_source)[:100]
+        raise TypeError(f"data_source must be text, got {shown}: send it as a JSON string, in double quotes")
+    return {"message_id": event["message_id"], "body": {**body, "data_source": data_source.upper()}}
