@@ -1,0 +1,1 @@
+"""EventBridge Pipes: the control plane. Knows of ``events`` (which moves the messages) and ``aws``."""
