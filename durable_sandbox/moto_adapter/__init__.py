@@ -1,0 +1,1 @@
+"""Everything the sandbox does to moto: running it behind one port, and closing its gaps. Known to the server alone."""

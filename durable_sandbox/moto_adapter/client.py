@@ -1,0 +1,147 @@
+"""Calls by operation name on an application in the same process: botocore serialises and parses, no socket between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from botocore import parsers, serialize
+from botocore.awsrequest import HeadersDict
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+from botocore.validate import ParamValidator
+
+from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.aws.http import HttpRequest, HttpResponse
+
+# moto speaks these; botocore may prefer a newer one (CBOR) that it does not.
+_PROTOCOLS = ("json", "rest-json", "rest-xml", "query", "ec2")
+_CLIENT_ERROR = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request made and the parser of its response."""
+
+    request: HttpRequest
+    operation: OperationModel
+    parser: Any
+
+    def parse(self, response: HttpResponse) -> Mapping[str, Any]:
+        """The output by botocore member names, a streaming body as bytes. Raises AwsError for an error response."""
+        headers = HeadersDict()
+        for name, value in response.headers:
+            headers[name] = value
+        blob = self._blob_payload() if response.status < _CLIENT_ERROR else None
+        # botocore decodes a payload that is not a stream as text; ours is whole and may be anything.
+        body = b"" if blob is not None else response.body
+        raw = {"status_code": response.status, "headers": headers, "body": body}
+        parsed: dict[str, Any] = self.parser.parse(raw, self.operation.output_shape)
+        if response.status >= _CLIENT_ERROR:
+            error = parsed.get("Error", {})
+            text = response.body[:500].decode(errors="replace")
+            raise AwsError(
+                error.get("Code") or str(response.status), error.get("Message") or text, status=response.status
+            )
+        parsed.pop("ResponseMetadata", None)
+        if blob is not None:
+            parsed[blob] = response.body
+        return parsed
+
+    def _blob_payload(self) -> str | None:
+        shape = self.operation.output_shape
+        payload: str | None = shape.serialization.get("payload") if shape is not None else None
+        return payload if payload is not None and shape.members[payload].type_name == "blob" else None
+
+
+class InProcessClient:
+    """Prepares requests for any service that botocore knows."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, ServiceModel] = {}
+        self._lock = threading.Lock()
+        self._loader = Loader()
+
+    def _model(self, service: str) -> ServiceModel:
+        with self._lock:
+            model = self._models.get(service)
+            if model is None:
+                model = ServiceModel(self._loader.load_service_model(service, "service-2"), service)
+                self._models[service] = model
+            return model
+
+    def prepare(
+        self, access_key: str, region: str, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Exchange:
+        """The request of one call. Raises AwsError (ValidationException) if ``params`` do not fit the model."""
+        model = self._model(service)
+        operation_model = model.operation_model(operation)
+        if operation_model.input_shape is not None:
+            report = ParamValidator().validate(dict(params), operation_model.input_shape)
+            if report.has_errors():
+                raise AwsError("ValidationException", f"{service}:{operation}: {report.generate_report()}")
+        offered = model.metadata.get("protocols", [model.metadata["protocol"]])
+        protocol = next(name for name in _PROTOCOLS if name in offered)
+        serialised = serialize.create_serializer(protocol, include_validation=False).serialize_to_request(
+            dict(params), operation_model
+        )
+        request = _http_request(serialised, access_key, region, model)
+        return Exchange(request, operation_model, parsers.create_parser(protocol))
+
+    def describe(self, service: str, request: HttpRequest) -> tuple[str, dict[str, Any]]:
+        """The operation and input of a raw request, by moto's router and parser. Raises AwsError if unknown."""
+        from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415 - only where authorisation is on
+        from moto.core.request import Request, determine_request_protocol  # noqa: PLC0415
+        from moto.core.routing import get_service_router  # noqa: PLC0415
+        from werkzeug.exceptions import NotFound  # noqa: PLC0415
+
+        from durable_sandbox.moto_adapter.wsgi import environ_of  # noqa: PLC0415
+
+        raw = Request(environ_of(request, host=request.headers.get("host", "127.0.0.1")))
+        try:
+            operation, labels = get_service_router(service).match(raw)
+        except NotFound as error:
+            raise AwsError(
+                "UnknownOperationException", f"{service}: {request.method} {request.path}", status=404
+            ) from error
+        protocol = determine_request_protocol(operation.service_model, raw.content_type)
+        parser = PROTOCOL_PARSERS[protocol](operation)
+        params = parser.parse(
+            {
+                "body": request.body,
+                "headers": raw.headers,
+                "method": request.method,
+                "url_params": labels,
+                "url_path": request.path,
+                "values": raw.values,
+            }
+        )
+        return str(operation.name), params
+
+
+def _http_request(serialised: Mapping[str, Any], access_key: str, region: str, model: ServiceModel) -> HttpRequest:
+    parts = urlsplit(serialised["url_path"])
+    query = parts.query
+    if serialised.get("query_string"):
+        pairs = serialised["query_string"]
+        extra = pairs if isinstance(pairs, str) else urlencode(pairs, doseq=True, quote_via=quote)
+        query = f"{query}&{extra}" if query else extra
+    body = serialised.get("body", b"")
+    if isinstance(body, Mapping):
+        body = urlencode(body, doseq=True)
+    elif hasattr(body, "read"):
+        body = body.read()
+    headers = {name.lower(): _text(value) for name, value in serialised["headers"].items()}
+    scope = f"{access_key}/20260101/{region}/{model.signing_name}/aws4_request"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    headers["host"] = "127.0.0.1"
+    return HttpRequest(
+        serialised["method"], parts.path or "/", query, headers, body.encode() if isinstance(body, str) else body
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,31 @@
+"""STS and the sandbox's own keys.
+
+Gap closed in moto 5.2.5: GetCallerIdentity knows only keys that moto issued and calls every other one a user named
+``moto``; a Lambda handler must see its role's session, Terraform the account's root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.sts.models import STSBackend
+
+from durable_sandbox.aws.identity import Identities
+
+
+def patch(identities: Callable[[], Identities]) -> None:
+    """Teach moto's STS the keys of ``identities``, once a process."""
+    original = STSBackend.get_caller_identity
+
+    def get_caller_identity(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+        user_id, arn, account = original(self, access_key_id, region)
+        if not arn.endswith(":user/moto"):
+            return user_id, arn, account
+        caller = identities().caller(access_key_id)
+        if caller.role_arn is None:
+            return caller.account, caller.arn, caller.account
+        session = caller.arn.rsplit("/", 1)[-1]
+        return f"AROA{caller.access_key[4:]}:{session}", caller.arn, caller.account
+
+    STSBackend.get_caller_identity = get_caller_identity

@@ -1,0 +1,63 @@
+"""Importing moto and closing its gaps. Slow (about two seconds): runs in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+from typing import TYPE_CHECKING
+
+from moto import backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from durable_sandbox.moto_adapter import cfn_models, cfn_stacks, deliveries, identity, s3_policies
+from durable_sandbox.moto_adapter.bridge import Bridge
+
+if TYPE_CHECKING:
+    from durable_sandbox.aws.call import Api
+    from durable_sandbox.aws.identity import Identities
+    from durable_sandbox.moto_adapter.wsgi import WsgiApp
+
+# What a stack of ours needs; any other service loads at its first request.
+_MODULES = ("s3", "iam", "sts", "logs", "dynamodb", "kinesis", "sns", "events", "cloudwatch", "kms")
+
+
+class Dispatcher(DomainDispatcherApplication):
+    """moto's dispatcher. Gap closed in 5.2.5: it breaks with an AttributeError on a service that moto lacks."""
+
+    def get_backend_for_host(self, host: str | None) -> str | None:
+        """The backend of ``host``. Raises NotImplementedError naming a service that moto lacks."""
+        if host is None or host == "moto_api" or host in backends.list_of_moto_modules():
+            return host
+        for backend, pattern in self.backend_url_patterns:
+            if pattern.match(f"http://{host}"):
+                return str(backend)
+        raise NotImplementedError(f"the service {host.split('.', 1)[0]!r}")
+
+
+class Current:
+    """The sandbox that moto's patches serve. moto's backends are the process's, so only one can."""
+
+    bridge: Bridge
+    identities: Identities
+
+
+def load(api: Api, identities: Identities, loop: asyncio.AbstractEventLoop) -> WsgiApp:
+    """Give moto's application, patched so that what it delivers in-process reaches ``api`` in ``loop``."""
+    for name in _MODULES:
+        importlib.import_module(f"moto.{name}.models")
+        importlib.import_module(f"moto.{name}.responses")
+    Current.bridge = Bridge(api, loop, identities.root())
+    Current.identities = identities
+    cfn_models.models(Current.bridge)
+    _patch_once()
+    application: WsgiApp = Dispatcher(create_backend_app)
+    return application
+
+
+@functools.cache
+def _patch_once() -> None:
+    s3_policies.patch()
+    identity.patch(lambda: Current.identities)
+    deliveries.patch(lambda: Current.bridge)
+    cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

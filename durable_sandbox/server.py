@@ -1,0 +1,314 @@
+"""The sandbox's one process and one port: request -> identity -> authorisation -> service.
+
+SQS, Lambda and Pipes are ours and live in the event loop; every other service is moto's, in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import uvicorn
+
+from durable_sandbox.aws.call import Call, Caller, Service
+from durable_sandbox.aws.clock import TimePolicy
+from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.aws.http import HttpRequest, HttpResponse
+from durable_sandbox.aws.identity import Identities
+from durable_sandbox.aws.protocol import ServiceProtocol
+from durable_sandbox.control import Control
+from durable_sandbox.moto_adapter.app import MotoApp
+from durable_sandbox.moto_adapter.logs import LogWriter
+from durable_sandbox.routing import Destination, destination
+from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder
+
+logger = logging.getLogger("durable_sandbox")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_CONTROL_PREFIX = "/_sandbox/"
+_KEEP_ALIVE_SECONDS = 120
+# A long poll whose client went away must take no message: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
+# SQSDeveloperGuide/sqs-short-and-long-polling.html. No other operation ends with its client's connection.
+_ENDS_WITH_CLIENT = frozenset({"ReceiveMessage"})
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """How a sandbox runs. ``time_scale`` divides Lambda's retry waits; ``real_time`` keeps every modelled wait."""
+
+    host: str = "127.0.0.1"
+    port: int = 4566
+    region: str = "us-east-1"
+    account: str = "123456789012"
+    real_time: bool = False
+    time_scale: float = 60.0
+    log_file: Path | None = None
+    log_level: str = "INFO"
+
+    @property
+    def base_url(self) -> str:
+        """The endpoint clients use."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compares, binds nothing
+        return f"http://{host}:{self.port}"
+
+
+class Authoriser(Protocol):
+    """Decides whether a caller may make a call."""
+
+    async def authorise(self, call: Call) -> None:
+        """Return to allow ``call``; raise AwsError (AccessDeniedException) to deny it."""
+        ...
+
+
+class AllowAll:
+    """The authoriser of a sandbox that enforces no IAM."""
+
+    async def authorise(self, call: Call) -> None:
+        """Allow ``call``."""
+
+
+class Sandbox:
+    """Everything in one process. An ASGI application, and the Api through which its own parts call AWS."""
+
+    def __init__(
+        self,
+        config: SandboxConfig | None = None,
+        *,
+        services: Sequence[ServiceBuilder] = SERVICES,
+        authoriser: Authoriser | None = None,
+    ) -> None:
+        self.config = config or SandboxConfig()
+        self.time = TimePolicy(self.config.real_time, self.config.time_scale)
+        self.identities = Identities(self.config.account)
+        self.services: dict[str, Service] = {}
+        self.moto = MotoApp(self, self.identities, account=self.config.account)
+        self.logs = LogWriter(self.moto, account=self.config.account)
+        self.control = Control(self)
+        self._authoriser = authoriser or AllowAll()
+        self._builders = services
+        self._protocols: dict[str, ServiceProtocol] = {}
+        self._started = False
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Build the services. moto's modules load in the background: requests that need them wait, others do not."""
+        if self._started:
+            return
+        self._started = True
+        self.moto.start(asyncio.get_running_loop())
+        parts = Parts(self, self.identities, self.config.account, self.time, self.logs, self.config.base_url)
+        for build in self._builders:
+            service = build(parts)
+            self.services[service.name] = service
+            self._protocols[service.name] = ServiceProtocol(service.name)
+        for service in self.services.values():
+            await _finish(service, "start")
+
+    async def stop(self) -> None:
+        """Close the services, the log writer and moto's threads."""
+        for service in reversed(self.services.values()):
+            await _finish(service, "close")
+        await self.logs.close()
+        await self.moto.stop()
+
+    async def reset(self) -> None:
+        """Forget everything: services, moto's backends, issued keys. Functions and pipes stop first."""
+        for service in reversed(self.services.values()):
+            await _finish(service, "reset")
+        await self.logs.drain()
+        await self.moto.reset()
+        self.identities.forget()
+
+    # --- calls from inside --------------------------------------------------------------------------------------
+
+    async def call(
+        self, caller: Caller, region: str, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run one operation as ``caller`` (aws.call.Api). Raises AwsError."""
+        call = Call(service, operation, params, caller, region)
+        await self._authoriser.authorise(call)
+        own = self.services.get(service)
+        if own is not None:
+            return await own.handle(call)
+        return await self.moto.call(caller, region, service, operation, params)
+
+    # --- HTTP ---------------------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"The sandbox speaks HTTP only, not {scope['type']}.")
+        request = await read_request(scope, receive)
+        response = await self.handle_http(request, receive)
+        if response is not None:
+            await write_response(response, send)
+
+    async def handle_http(self, request: HttpRequest, receive: Receive | None = None) -> HttpResponse | None:
+        """Answer ``request``; None if its client went away first."""
+        if request.raw_path.startswith(_CONTROL_PREFIX):
+            return await self.control.handle(request)
+        to = destination(request, self.config.region)
+        if to.service in self.services:
+            return await self._own(to, request, receive)
+        return await self._moto(to, request)
+
+    async def _own(self, to: Destination, request: HttpRequest, receive: Receive | None) -> HttpResponse | None:
+        assert to.service is not None  # noqa: S101 - the caller looked it up
+        request_id = str(uuid4())
+        protocol = self._protocols[to.service]
+        query_protocol = "x-amz-target" not in request.headers and to.service == "sqs"
+        try:
+            parsed = protocol.parse(request)
+            caller = self.identities.caller(to.access_key)
+            call = Call(to.service, parsed.operation, parsed.params, caller, to.region, request_id, request.headers)
+            await self._authoriser.authorise(call)
+            handling = self.services[to.service].handle(call)
+            if receive is not None and parsed.operation in _ENDS_WITH_CLIENT:
+                result = await _unless_disconnected(handling, receive)
+                if result is None:
+                    return None
+            else:
+                result = await handling
+            return protocol.serialise(parsed, result, request_id)
+        except AwsError as error:
+            return protocol.serialise_error(error, request_id, query_protocol=query_protocol)
+        except Exception:
+            logger.exception("%s %s failed inside the sandbox (request %s)", to.service, request.raw_path, request_id)
+            failure = AwsError(
+                "InternalFailure", f"The sandbox failed on this request; its log has request {request_id}.", status=500
+            )
+            return protocol.serialise_error(failure, request_id, query_protocol=query_protocol)
+
+    async def _moto(self, to: Destination, request: HttpRequest) -> HttpResponse:
+        if not isinstance(self._authoriser, AllowAll):
+            caller = self.identities.caller(to.access_key)
+            denied = await self.moto.authorise(self._authoriser.authorise, caller, to, request)
+            if denied is not None:
+                return denied
+        return await self.moto.handle_http(request)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self.start()
+                except Exception:
+                    logger.exception("The sandbox could not start")
+                    await send({"type": "lifespan.startup.failed", "message": "see the traceback above"})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def read_request(scope: Scope, receive: Receive) -> HttpRequest:
+    """The whole request of an ASGI scope. Raises ConnectionError if the client leaves while sending it."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    chunks: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("The client left before its request was complete.")
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    return HttpRequest(
+        scope["method"],
+        raw_path.decode("latin-1"),
+        scope["query_string"].decode("latin-1"),
+        headers,
+        chunks[0] if len(chunks) == 1 else b"".join(chunks),
+    )
+
+
+async def write_response(response: HttpResponse, send: Send) -> None:
+    """Send ``response``, with a Content-Length if it brings none and may have one."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    bodiless = response.status in (204, 304)
+    if not bodiless and response.header("content-length") is None:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if bodiless else response.body})
+
+
+async def _unless_disconnected(handling: Awaitable[Mapping[str, Any]], receive: Receive) -> Mapping[str, Any] | None:
+    work = asyncio.ensure_future(handling)
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        await asyncio.wait((work,))
+        return None
+    finally:
+        gone.cancel()
+        if not work.done():
+            work.cancel()
+
+
+async def _finish(service: Service, method: str) -> None:
+    hook = getattr(service, method, None)
+    result = hook() if hook is not None else None
+    if inspect.isawaitable(result):
+        await result
+
+
+def run(config: SandboxConfig) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SystemExit if the port is taken or the services cannot start."""
+    configure_logging(config)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Sandbox(config),
+            host=config.host,
+            port=config.port,
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    server.run()
+    if not server.started:
+        raise SystemExit(1)
+
+
+def configure_logging(config: SandboxConfig) -> None:
+    """Log to ``config.log_file``, else to standard error."""
+    handler: logging.Handler = (
+        logging.FileHandler(config.log_file) if config.log_file is not None else logging.StreamHandler()
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(config.log_level.upper())
+    # werkzeug and botocore tell of every request; uvicorn's own lines add nothing to ours.
+    for name in ("werkzeug", "botocore", "urllib3", "uvicorn.error", "aws_durable_execution_sdk_python_testing"):
+        logging.getLogger(name).setLevel(logging.WARNING)
