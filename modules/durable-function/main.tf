@@ -1,0 +1,33 @@
+locals {
+  # Built, not taken from the stack's outputs: those are unknown in every plan that changes the code, and would mark
+  # each invoker as changed too.
+  arn = module.role.function_arn
+}
+
+# Not aws_lambda_function: its durable_config needs provider 6.25, has no key for durable data, and breaks validation
+# of the whole configuration on older providers.
+resource "aws_cloudformation_stack" "this" {
+  name          = var.name
+  template_body = local.template
+
+  # A stack whose creation failed would otherwise stay and block the next apply.
+  on_failure         = "DELETE"
+  timeout_in_minutes = 30
+
+  # CloudFormation passes the stack's tags on to the function.
+  tags = var.tags
+
+  timeouts {
+    create = "30m"
+    update = "60m"
+    # Lambda stops the running executions first.
+    delete = "60m"
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.template) < 51200
+      error_message = "The CloudFormation template takes ${length(local.template)} bytes, it may take 51199. Shorten environment_variables."
+    }
+  }
+}

@@ -1,0 +1,31 @@
+output "alias_arn" {
+  description = "ARN of the alias `live`, which invokers call; known once it exists."
+  value       = "${local.arn}:live"
+  depends_on  = [aws_lambda_alias.this]
+}
+
+output "arn" {
+  description = "ARN of the function, unqualified; known once the function exists."
+  value       = local.arn
+  depends_on  = [aws_lambda_function.this]
+}
+
+output "log_group_name" {
+  description = "Name of the function's log group."
+  value       = module.role.log_group_name
+}
+
+output "name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.this.function_name
+}
+
+output "role_arn" {
+  description = "ARN of the execution role."
+  value       = module.role.role_arn
+}
+
+output "version" {
+  description = "Version that the alias points at."
+  value       = aws_lambda_function.this.version
+}

@@ -1,0 +1,84 @@
+output "artifact_bucket" {
+  description = "Name of the S3 bucket with the packages."
+  value       = local.artifact_bucket
+}
+
+output "dead_letter_queue_arn" {
+  description = "ARN of `<name>-dlq`: messages for which no execution could be started."
+  value       = module.queue.dead_letter_arn
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of `<name>-dlq`: messages for which no execution could be started."
+  value       = module.queue.dead_letter_url
+}
+
+output "failed_queue_arn" {
+  description = "ARN of `<name>-failed`: events whose execution ended FAILED, TIMED_OUT or STOPPED."
+  value       = module.failed_queue.arn
+}
+
+output "failed_queue_url" {
+  description = "URL of `<name>-failed`: events whose execution ended FAILED, TIMED_OUT or STOPPED."
+  value       = module.failed_queue.url
+}
+
+output "function_alias_arn" {
+  description = "ARN of the durable function's alias `live`, which every invoker uses."
+  value       = module.function.alias_arn
+}
+
+output "function_arn" {
+  description = "ARN of the durable function, unqualified: for policies, not for invokes."
+  value       = module.function.arn
+}
+
+output "function_name" {
+  description = "Name of the durable function."
+  value       = module.function.name
+}
+
+output "function_version" {
+  description = "Version of the durable function on which new executions start."
+  value       = module.function.version
+}
+
+output "log_group_name" {
+  description = "Name of the durable function's log group."
+  value       = module.function.log_group_name
+}
+
+output "pipe_arn" {
+  description = "ARN of the pipe; null with another bridge."
+  value       = one(module.pipe[*].arn)
+}
+
+output "pipe_name" {
+  description = "Name of the pipe; null with another bridge."
+  value       = one(module.pipe[*].name)
+}
+
+output "queue_arn" {
+  description = "ARN of the queue that takes the messages."
+  value       = module.queue.arn
+}
+
+output "queue_url" {
+  description = "URL of the queue that takes the messages."
+  value       = module.queue.url
+}
+
+output "step_function_arns" {
+  description = "Alias ARN of each chained function, by the key of its step."
+  value       = { for key, step in module.step : key => step.alias_arn }
+}
+
+output "step_function_names" {
+  description = "Name of each chained function, by the key of its step."
+  value       = { for key, step in module.step : key => step.name }
+}
+
+output "table_name" {
+  description = "Name of the sample's table; null with own sources or own steps."
+  value       = one(aws_dynamodb_table.this[*].name)
+}

@@ -1,0 +1,245 @@
+mock_provider "aws" {
+  source = "./tests/contract/mocks"
+}
+
+# The command "true" in place of python: nothing is built here.
+variables {
+  name   = "orders"
+  python = "true"
+}
+
+run "sample" {
+  command = apply
+
+  assert {
+    condition     = toset(keys(output.step_function_arns)) == toset(["validate", "transform", "store"])
+    error_message = "The sample has three steps."
+  }
+
+  assert {
+    condition     = output.step_function_arns["store"] == "arn:aws:lambda:eu-west-1:123456789012:function:orders-store:live"
+    error_message = "Steps are invoked by their alias."
+  }
+
+  assert {
+    condition     = local.step_environment == { VALIDATE_FUNCTION_ARN = output.step_function_arns["validate"], TRANSFORM_FUNCTION_ARN = output.step_function_arns["transform"], STORE_FUNCTION_ARN = output.step_function_arns["store"] }
+    error_message = "The pipeline finds its steps in its environment."
+  }
+
+  assert {
+    condition     = toset(local.step_statements[0].resources) == toset(values(output.step_function_arns))
+    error_message = "The pipeline may invoke exactly its steps."
+  }
+
+  assert {
+    condition     = output.table_name == "orders" && aws_dynamodb_table.this[0].hash_key == "message_id"
+    error_message = "The sample stores in its table."
+  }
+
+  assert {
+    condition     = local.steps["store"].environment_variables.TABLE_NAME == "orders" && local.steps["store"].policy_statements[0].resources[0] == "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+    error_message = "Only store reaches the table."
+  }
+
+  assert {
+    condition     = local.pip_arguments == tolist(["--no-deps"]) && length(aws_s3_bucket.artifacts) == 1
+    error_message = "The sample bundles the SDK alone, in a bucket of its own."
+  }
+
+  assert {
+    condition     = output.function_name == "orders" && output.function_alias_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders:live" && output.function_version == "7"
+    error_message = "The outputs name the durable function."
+  }
+
+  assert {
+    condition     = output.pipe_arn != null && output.dead_letter_queue_url != null && output.failed_queue_url != null && output.queue_url != null
+    error_message = "The outputs name the bridge."
+  }
+
+}
+
+run "own_sources" {
+  command = plan
+
+  variables {
+    source_dir      = "./tests/terraform/callback/handler"
+    artifact_bucket = "mine"
+  }
+
+  assert {
+    condition     = length(output.step_function_arns) == 0 && output.table_name == null && length(local.step_statements) == 0
+    error_message = "Own sources bring no steps and no table."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket.artifacts) == 0 && output.artifact_bucket == "mine"
+    error_message = "A given bucket is used."
+  }
+
+  assert {
+    condition     = length(local.pip_arguments) == 0
+    error_message = "Own sources are installed with their dependencies."
+  }
+
+}
+
+run "own_sources_with_steps" {
+  command = plan
+
+  variables {
+    source_dir = "./tests/terraform/callback/handler"
+    steps      = { fan-out = { source_dir = "./functions/validate", runtime = "python3.12" } }
+  }
+
+  assert {
+    condition     = local.step_variables == { "fan-out" = "FAN_OUT_FUNCTION_ARN" } && output.step_function_names["fan-out"] == "orders-fan-out"
+    error_message = "A key names function and variable."
+  }
+
+  assert {
+    condition     = output.table_name == null
+    error_message = "Own steps bring their own storage."
+  }
+
+}
+
+run "sample_with_own_steps" {
+  command = plan
+
+  variables {
+    steps = { validate = { source_dir = "./functions/validate" }, transform = { source_dir = "./functions/validate" }, store = { source_dir = "./functions/validate" } }
+  }
+
+  assert {
+    condition     = output.table_name == null && length(output.step_function_arns) == 3
+    error_message = "Own steps bring their own storage."
+  }
+
+}
+
+run "own_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this[0].server_side_encryption[0].enabled && aws_dynamodb_table.this[0].server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    error_message = "The table is encrypted with the key."
+  }
+
+}
+
+run "longest_name" {
+  command = plan
+
+  variables {
+    name = replace(format("%39s", ""), " ", "n")
+  }
+
+}
+
+run "refuses_bridge" {
+  command = plan
+
+  variables {
+    bridge = "kinesis"
+  }
+
+  expect_failures = [var.bridge]
+}
+
+run "refuses_environment_variables" {
+  command = plan
+
+  variables {
+    environment_variables = { STORE_FUNCTION_ARN = "x" }
+  }
+
+  expect_failures = [var.environment_variables]
+}
+
+run "refuses_fifo" {
+  command = plan
+
+  variables {
+    fifo = true
+  }
+
+  expect_failures = [var.fifo]
+}
+
+run "refuses_name_too_long" {
+  command = plan
+
+  variables {
+    name = replace(format("%40s", ""), " ", "n")
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_name_charset" {
+  command = plan
+
+  variables {
+    name = "a_b"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_name_too_long_with_step" {
+  command = plan
+
+  variables {
+    name       = replace(format("%34s", ""), " ", "n")
+    source_dir = "./tests/terraform/callback/handler"
+    steps      = { a-rather-long-key = { source_dir = "./functions/validate" } }
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_sample_without_its_steps" {
+  command = plan
+
+  variables {
+    steps = { validate = { source_dir = "./functions/validate" } }
+  }
+
+  expect_failures = [var.steps]
+}
+
+run "refuses_step_key" {
+  command = plan
+
+  variables {
+    steps      = { Fan_out = { source_dir = "./functions/validate" } }
+    source_dir = "./tests/terraform/callback/handler"
+  }
+
+  expect_failures = [var.steps]
+}
+
+run "refuses_visibility_timeout" {
+  command = plan
+
+  variables {
+    visibility_timeout = 59
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_visibility_below_window" {
+  command = plan
+
+  variables {
+    visibility_timeout = 60
+    batching_window    = 5
+  }
+
+  expect_failures = [var.visibility_timeout]
+}

@@ -1,0 +1,87 @@
+"""`terraform test` on every module and the root, with a mocked provider; and what a user reads who gives a bad value."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_sandbox.terraform import find_terraform, provider_env
+
+REPO = Path(__file__).parents[2]
+SUITES = sorted(path.name for path in Path(__file__).parent.glob("*.tftest.hcl"))
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the Terraform side, initialised: nothing is written into the tree, workers do not meet."""
+
+    root: Path
+    env: Mapping[str, str]
+
+    def test(self, file: str) -> subprocess.CompletedProcess[str]:
+        command = ["terraform", "test", "-no-color", "-test-directory=tests/contract", f"-filter={file}"]
+        return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    root = tmp_path_factory.mktemp("contract") / "repo"
+    ignore = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
+    for folder in ("modules", "functions", "tests/contract", "tests/terraform"):
+        shutil.copytree(REPO / folder, root / folder, ignore=ignore)
+    for file in REPO.glob("*.tf"):
+        shutil.copy(file, root)
+    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
+    env = own | provider_env(find_terraform(own), own, root.parent / "provider") | {"CHECKPOINT_DISABLE": "1"}
+    env = {key: value for key, value in env.items() if value or not key.startswith("TF_")}
+    command = ["terraform", "init", "-input=false", "-no-color", "-test-directory=tests/contract"]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Copy(root, env)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_suite(terraform: Copy, suite: str) -> None:
+    done = terraform.test(f"tests/contract/{suite}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Success! [1-9]\d* passed, 0 failed", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"bridge": "kinesis"}, 'bridge is "kinesis": only "pipe" is available. Use bridge = "pipe".'),
+        ({"execution_timeout": 0}, "execution_timeout is 0: a durable execution takes 1 to 31622400 seconds"),
+        ({"name": "n" * 40}, "name is 40 characters long: with the suffixes"),
+        ({"source_dir": "./modules"}, 'handler is "handler.handler", but there is no file ./modules/handler.py'),
+        ({"source_dir": "./nowhere"}, 'source_dir is "./nowhere": there is no such folder'),
+        ({"fifo": True}, 'fifo is true with bridge "pipe"'),
+        ({"batch_size": 11, "max_message_size": 1024}, "Set batching_window to 1 or more, or batch_size to 10 or less"),
+        ({"batch_size": 10}, "Lower batch_size to 3 or max_message_size to 102809."),
+        ({"message_retention_seconds": 1209600}, "it could expire on arrival"),
+        ({"runtime": "python3.12"}, "only python3.13 and newer have durable functions"),
+        ({"retention_days": 91}, "retention_days is 91: Lambda keeps executions for 1 to 90 days"),
+        ({"visibility_timeout": 30}, "visibility_timeout is 30: a message is in flight while the pipe collects"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_root_says_what_to_change(terraform: Copy, variables: dict[str, Any], message: str) -> None:
+    """The message reaches a user of the root, also where a module below it owns the check."""
+    inputs = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
+    case = f"tests/contract/case_{'_'.join(variables)}_{abs(hash(message))}.tftest.hcl"
+    (terraform.root / case).write_text(
+        'mock_provider "aws" {\n  source = "./tests/contract/mocks"\n}\n'
+        f'run "case" {{\n  command = plan\n  variables {{\n{inputs}\n  }}\n}}\n'
+    )
+    done = terraform.test(case)
+    assert done.returncode != 0
+    assert message in re.sub(r"\s*\n[│\s]*", " ", done.stdout + done.stderr)
