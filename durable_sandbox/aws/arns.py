@@ -38,6 +38,11 @@ def queue_arn(region: str, account: str, name: str) -> str:
     return str(Arn("sqs", region, account, name))
 
 
+def queue_url(queue: Arn) -> str:
+    """A QueueUrl for ``queue``: AWS takes any host, it reads account and name from the path."""
+    return f"https://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
+
+
 def function_arn(region: str, account: str, name: str, qualifier: str | None = None) -> str:
     """ARN of a Lambda function, qualified with a version or alias when given."""
     resource = f"function:{name}" if qualifier is None else f"function:{name}:{qualifier}"

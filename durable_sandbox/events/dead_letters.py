@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from durable_sandbox.aws.arns import Arn
+from durable_sandbox.aws.arns import Arn, queue_url
 from durable_sandbox.aws.call import Api, Caller
 from durable_sandbox.aws.errors import AwsError
 
@@ -43,9 +43,7 @@ async def send_dead_letter(
             topic = {"TopicArn": target_arn, "Message": text, "MessageAttributes": attributes}
             await api.call(caller, region, "sns", "Publish", topic)
             return
-        wanted = {"QueueName": target.resource, "QueueOwnerAWSAccountId": target.account}
-        queue = await api.call(caller, target.region, "sqs", "GetQueueUrl", wanted)
-        message = {"QueueUrl": queue["QueueUrl"], "MessageBody": text, "MessageAttributes": attributes}
+        message = {"QueueUrl": queue_url(target), "MessageBody": text, "MessageAttributes": attributes}
         await api.call(caller, target.region, "sqs", "SendMessage", message)
     except AwsError as error:
         logger.error(  # noqa: TRY400 - the refusal says all; a traceback would hide it

@@ -41,6 +41,16 @@ class RuntimeApiConnection(asyncio.Protocol):
         """Remember the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the process has gone."""
+        return self._transport is None or self._transport.is_closing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the process has gone."""
+        del exc
+        self._transport = None
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""
         self._parser.feed_data(data)
@@ -75,7 +85,7 @@ class RuntimeApiConnection(asyncio.Protocol):
 
     def send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         """Answer the request in flight."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self.closed:
             return
         head = [f"HTTP/1.1 {status} OK", f"Content-Length: {len(body)}", "Content-Type: application/json"]
         head += [f"{name}: {value}" for name, value in headers.items()]

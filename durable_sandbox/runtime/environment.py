@@ -73,6 +73,11 @@ class Environment:
         return self._process.pid if self._process else None
 
     @property
+    def ready(self) -> bool:
+        """Whether it waits for an event; a process that was killed while idle does not."""
+        return self._next is not None and not self._next.closed
+
+    @property
     def busy(self) -> bool:
         """Whether an event is being handled."""
         return self._answer is not None

@@ -101,8 +101,10 @@ class EnvironmentPool:
         await asyncio.gather(*(environment.close() for environment in list(self.environments)))
 
     async def _acquire(self) -> Environment | InvocationOutcome:
-        if self._idle:
-            return self._idle.pop()
+        while self._idle:
+            environment = self._idle.pop()
+            if environment.ready:
+                return environment
         waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         if self._live < AT_ONCE:

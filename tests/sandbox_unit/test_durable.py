@@ -242,3 +242,12 @@ def test_deleting_a_function_stops_its_executions(sandbox: Sandbox, functions: F
     functions.client.delete_function(FunctionName=live.split(":")[0])
     message = sandbox.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"][0]
     assert json.loads(message["Body"]) == {"callback": True}
+
+
+def test_throttles_are_waited_out(functions: Functions) -> None:
+    slow = functions.deploy("import time\ndef handler(event, context):\n    time.sleep(0.1)\n    return 'done'\n")
+    live = functions.durable()
+    for function in (slow, live):
+        functions.client.put_function_concurrency(FunctionName=function.split(":")[0], ReservedConcurrentExecutions=1)
+    arns = [functions.start(live, {"invoke": slow}) for _ in range(6)]
+    assert [functions.finished(arn)["Status"] for arn in arns] == ["SUCCEEDED"] * 6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,15 +54,12 @@ class FunctionOperations(LambdaContext):
         return version.to_api(qualified=False)
 
     def get_function(self, call: Call) -> Mapping[str, Any]:
-        """GetFunction. The code's location is a data URL: there is no bucket behind it."""
+        """GetFunction, without a location to download the code from."""
         reference = self.reference(call)
         function, version = self.functions.version(reference)
         shown: dict[str, Any] = {
             "Configuration": version.to_api(qualified=reference.qualifier is not None),
-            "Code": {
-                "RepositoryType": "S3",
-                "Location": f"data:application/zip;base64,{base64.b64encode(version.code.archive).decode()[:64]}",
-            },
+            "Code": {"RepositoryType": "S3"},
         }
         if function.tags:
             shown["Tags"] = dict(function.tags)

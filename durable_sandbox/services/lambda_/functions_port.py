@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from aws_durable_execution_sdk_python_testing.execution import Execution
@@ -53,13 +53,17 @@ class EnginePort:
     async def run_handler(self, region: str, function_name: str, version: str, payload: bytes) -> HandlerResult:
         """Invoke the handler of one version once, as the durable backend does."""
         reference = FunctionReference(region, function_name, version)
-        function, target = self._lambda.functions.version(reference)
-        request_id = str(uuid4())
-        outcome = await self._lambda.run(function, target, reference, payload, request_id)
-        return HandlerResult(request_id, outcome.payload, outcome.function_error is not None)
+
+        async def invoke() -> HandlerResult:
+            function, target = self._lambda.functions.version(reference)
+            request_id = str(uuid4())
+            outcome = await self._lambda.run(function, target, reference, payload, request_id)
+            return HandlerResult(request_id, outcome.payload, outcome.function_error is not None)
+
+        return await self._once_admitted(invoke)
 
     async def invoke_plain(self, parent: Execution, target: PlainTarget, payload: bytes) -> HandlerResult:
-        """Invoke with the role of the parent's function. A throttle is waited out: it says nothing about the work."""
+        """Invoke with the role of the parent's function."""
         start = parent.start_input
         reference = FunctionReference(parent.region, start.function_name, start.function_qualifier)
         _, version = self._lambda.functions.version(reference)
@@ -67,15 +71,25 @@ class EnginePort:
         params = {"FunctionName": target.function_name, "InvocationType": "RequestResponse", "Payload": payload}
         if target.qualifier:
             params["Qualifier"] = target.qualifier
+
+        async def invoke() -> HandlerResult:
+            answer = await self._api.call(caller, parent.region, "lambda", "Invoke", params)
+            return HandlerResult(start.invocation_id, answer["Payload"], "FunctionError" in answer)
+
+        return await self._once_admitted(invoke)
+
+    async def _once_admitted(self, invoke: Callable[[], Awaitable[HandlerResult]]) -> HandlerResult:
+        """Wait a throttle out: the service retries 429 until it succeeds, and it says nothing about the work.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-sdk-retries.html
+        """
         wait = _THROTTLE_FIRST_SECONDS
         while True:
             try:
-                answer = await self._api.call(caller, parent.region, "lambda", "Invoke", params)
+                return await invoke()
             except AwsError as error:
-                if error.code != "TooManyRequestsException" or parent.is_complete:
+                if error.code != "TooManyRequestsException":
                     raise
-            else:
-                return HandlerResult(start.invocation_id, answer["Payload"], "FunctionError" in answer)
             await asyncio.sleep(self._time.scaled(wait))
             wait = min(wait * 2, _THROTTLE_LONGEST_SECONDS)
 
