@@ -55,6 +55,7 @@ class Control:
             "status": "ok",
             "version": __version__,
             "pid": os.getpid(),
+            "instance": self._sandbox.instance,
             "real_time": config.real_time,
             "time_scale": config.time_scale,
         }

@@ -98,6 +98,8 @@ class Sandbox:
         self._builders = services
         self._protocols: dict[str, ServiceProtocol] = {}
         self._started = False
+        self.instance = str(uuid4())
+        """Changes whenever the state is new: at start and at each reset."""
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class Sandbox:
         await self.logs.drain()
         await self.moto.reset()
         self.identities.forget()
+        self.instance = str(uuid4())
 
     # --- calls from inside --------------------------------------------------------------------------------------
 

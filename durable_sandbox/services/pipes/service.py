@@ -11,7 +11,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -196,6 +196,14 @@ class PipesService(Service):
         """Give a pipe's tags. Raises NotFoundException, ValidationException."""
         check_schema("ListTagsForResource", call.params)
         return {"tags": dict(self._tagged(call).tags)}
+
+    def status(self) -> dict[str, list[dict[str, Any]]]:
+        """Pipes with what they did, for the status page."""
+        return {
+            "pipes": [
+                asdict(pipe) | {"state": pipe.current_state, "reason": pipe.state_reason or ""} for pipe in self.pipes()
+            ]
+        }
 
     def pipes(self) -> list[PipeSummary]:
         """A snapshot for the status page."""

@@ -1,0 +1,176 @@
+"""pytest plugin: a sandbox for tests, in this repository and in others.
+
+Fixtures (all of session scope, so one sandbox a pytest-xdist worker, on a port of its own):
+
+- ``sandbox``: a running sandbox (class Sandbox below).
+- ``sandbox_env``: exports its variables into ``os.environ`` until the session ends, for code that takes its AWS
+  settings from there: handlers under test, and terraform as pytest-terraform runs it. Let it come first, in conftest.py::
+
+      @pytest.fixture(scope="session", autouse=True)
+      def _aws(sandbox_env): ...
+
+  A stack lives in the sandbox of one worker, so run such tests with ``-n N --dist loadfile`` and apply a stack in one
+  file only.
+
+Options: ``--sandbox-port N`` uses a sandbox that runs already, ``--sandbox-real-time`` starts one without skipping waits.
+
+Everything heavy is imported by the fixtures, so that a session that uses none pays nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+_ATTEMPTS = 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("sandbox", "durable sandbox")
+    group.addoption("--sandbox-port", type=int, default=None, help="Use the sandbox that runs on this port.")
+    group.addoption(
+        "--sandbox-real-time", action="store_true", help="Start a sandbox that does not skip durable waits."
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Repair pytest-terraform 0.7.0, if it is in use: its ``load``, called to share a fixture over workers, is missing."""
+    module = sys.modules.get("pytest_terraform.tf")  # loaded by then if it is installed, as a plugin of its own
+    if module is not None and not hasattr(module.TerraformTestApi, "load"):
+        module.TerraformTestApi.load = module.TerraformTestApi.from_file
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """A running sandbox. ``process`` is None if it was running before (``--sandbox-port``)."""
+
+    port: int
+    pid: int
+    real_time: bool
+    log: Path | None
+    process: subprocess.Popen[bytes] | None = field(repr=False)
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address for AWS_ENDPOINT_URL."""
+        from durable_sandbox.cli.environment import endpoint_url  # noqa: PLC0415 - see the module's docstring
+
+        return endpoint_url(self.port)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that AWS clients need, to be merged into a child's environment."""
+        from durable_sandbox.cli.environment import client_variables  # noqa: PLC0415 - as above
+
+        return client_variables(self.port)
+
+    def client(self, service: str, *, region: str = "us-east-1") -> Any:
+        """A boto3 client of ``service``."""
+        from durable_sandbox.cli.aws import client  # noqa: PLC0415 - as above
+
+        return client(self.port, service, region=region)
+
+    def reset(self) -> None:
+        """Delete everything in the sandbox."""
+        self.request("/_sandbox/reset", method="POST")
+
+    def status(self) -> dict[str, Any]:
+        """What ``sandbox status --json`` shows."""
+        return self.request("/_sandbox/status")
+
+    def request(self, path: str, *, method: str = "GET") -> dict[str, Any]:
+        """Call one of the sandbox's own routes. Raises OSError (an HTTP error too) or ValueError."""
+        from durable_sandbox.cli.process import request_json  # noqa: PLC0415 - as above
+
+        return request_json(self.port, path, method=method, timeout=60.0)
+
+
+@pytest.fixture(scope="session")
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A running sandbox; one that was started here is stopped at the end of the session."""
+    port = request.config.getoption("--sandbox-port")
+    if port is not None:
+        yield _running(port)
+        return
+    started = _start(tmp_path_factory.mktemp("sandbox"), real_time=request.config.getoption("--sandbox-real-time"))
+    try:
+        yield started
+    finally:
+        from durable_sandbox.cli.process import stop_tree  # noqa: PLC0415 - as above
+
+        stop_tree(started.pid)
+        if started.process is not None and started.process.stdin is not None:
+            started.process.stdin.close()
+            started.process.wait()
+
+
+@pytest.fixture(scope="session")
+def sandbox_env(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Export the sandbox's variables, and where terraform finds its provider, into os.environ for the session."""
+    from durable_sandbox import terraform  # noqa: PLC0415 - as above
+    from durable_sandbox.cli.environment import unset_variables  # noqa: PLC0415 - as above
+
+    variables = dict(sandbox.env)
+    try:
+        binary = terraform.find_terraform(os.environ)
+    except terraform.TerraformProblem:
+        pass  # this session may well do without; pytest-terraform says itself what it misses
+    else:
+        variables |= terraform.provider_env(binary, os.environ, tmp_path_factory.mktemp("terraform"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in unset_variables():
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            if value:
+                patch.setenv(name, value)
+            else:
+                patch.delenv(name, raising=False)
+        yield variables
+
+
+def _running(port: int) -> Sandbox:
+    from durable_sandbox.cli.process import find  # noqa: PLC0415 - as above
+
+    running = find(port)
+    if running is None:
+        raise pytest.UsageError(f"--sandbox-port {port}: no sandbox answers there. Start one: sandbox up --port {port}")
+    return Sandbox(port, running.pid, running.real_time, None, None)
+
+
+def _start(directory: Path, *, real_time: bool) -> Sandbox:
+    import subprocess  # noqa: PLC0415 - as above
+
+    from durable_sandbox.cli.errors import CliError  # noqa: PLC0415 - as above
+    from durable_sandbox.cli.process import Start, free_port, stop_tree, wait_until_up  # noqa: PLC0415 - as above
+
+    log = directory / "sandbox.log"
+    for attempt in range(1, _ATTEMPTS + 1):
+        start = Start(free_port(), real_time=real_time, log_level="info")
+        with log.open("wb") as output:
+            # It ends with its standard input, so with this process even if that is killed.
+            command = start.command(with_stdin=True)
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - our own module
+        try:
+            running = wait_until_up(child, start.port, log)
+        except CliError as error:
+            stop_tree(child.pid)
+            # Somebody else may have taken the port between our look and the server's start.
+            if attempt == _ATTEMPTS:
+                raise RuntimeError(f"{error.message}\n{error.fix}") from error
+            continue
+        if running.pid != child.pid:
+            stop_tree(child.pid)
+            continue
+        return Sandbox(start.port, running.pid, real_time, log, child)
+    raise RuntimeError(f"{_ATTEMPTS} ports in turn were taken by others. See {log}.")

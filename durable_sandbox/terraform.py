@@ -1,0 +1,411 @@
+"""Finding terraform and the AWS provider, and running terraform with readable progress and errors.
+
+Terraform's CLI configuration: https://developer.hashicorp.com/terraform/cli/config/config-file.
+Its machine-readable output: https://developer.hashicorp.com/terraform/internals/machine-readable-ui.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MINIMUM_VERSION = (1, 9, 0)
+MINIMUM_PROVIDER = (5, 80, 0)
+REGISTRY = "registry.terraform.io"
+_PROVIDER_PATH = Path(REGISTRY, "hashicorp", "aws")
+_DISCOVERY_URL = f"https://{REGISTRY}/.well-known/terraform.json"
+_CHANGES = frozenset({"create", "update", "delete"})
+_STOP_SECONDS = 60.0
+_DIFFERENCES = 2  # exit code of `plan -detailed-exitcode` when there is something to change
+
+
+class TerraformProblem(Exception):  # noqa: N818 - a problem that a user can solve, with the way to do so
+    """Terraform cannot do what was asked: ``what`` is wrong, ``fix`` is what to do about it.
+
+    ``environment`` tells a machine that is not set up (exit code 2) from a run that failed (exit code 1).
+    """
+
+    def __init__(self, what: str, fix: str, *, environment: bool = False) -> None:
+        super().__init__(f"{what}\n{fix}")
+        self.what = what
+        self.fix = fix
+        self.environment = environment
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A terraform executable that is new enough. ``platform`` is like ``linux_amd64``."""
+
+    path: Path
+    version: tuple[int, ...]
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """An error or a warning of terraform, with where it came from (an address or ``file:line``; may be empty)."""
+
+    severity: str
+    summary: str
+    detail: str
+    where: str
+
+    @classmethod
+    def from_ui(cls, event: Mapping[str, Any]) -> Diagnostic:
+        """From the ``diagnostic`` member of a UI line."""
+        place = event.get("range") or {}
+        position = f"{place['filename']}:{place['start']['line']}" if place else ""
+        where = ", ".join(part for part in (event.get("address", ""), position) if part)
+        return cls(event["severity"], event["summary"], event.get("detail", "").strip(), where)
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.summary}{place}" + (f"\n{self.detail}" if self.detail else "")
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an apply or destroy is: resources done of ``total`` (0 until planned) and the addresses in work."""
+
+    done: int = 0
+    total: int = 0
+    running: dict[str, None] = field(default_factory=dict)
+
+    def update(self, event: Mapping[str, Any]) -> bool:
+        """Take one UI line. True if it changed anything."""
+        kind = event.get("type")
+        if kind == "change_summary" and event["changes"]["operation"] == "plan":
+            changes = event["changes"]
+            self.total = changes["add"] + changes["change"] + changes["remove"]
+            return True
+        if kind not in {"apply_start", "apply_complete", "apply_errored"}:
+            return False
+        hook = event["hook"]
+        if hook["action"] not in _CHANGES:
+            return False
+        address = hook["resource"]["addr"]
+        if kind == "apply_start":
+            self.running[address] = None
+        else:
+            self.running.pop(address, None)
+            self.done += kind == "apply_complete"
+        return True
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def find_terraform(env: Mapping[str, str]) -> Binary:
+    """The executable named by ``TERRAFORM`` in ``env``, else ``terraform`` on its PATH.
+
+    Raises TerraformProblem if it is missing, does not run or is older than 1.9.
+    """
+    named = env.get("TERRAFORM")
+    found = shutil.which(named or "terraform", path=env.get("PATH"))
+    if found is None:
+        what = (
+            f"TERRAFORM names {named!r}, which is no executable." if named else "terraform was not found on the PATH."
+        )
+        fix = (
+            "Install Terraform >= 1.9 (https://developer.hashicorp.com/terraform/install) or set TERRAFORM to its path."
+        )
+        raise TerraformProblem(what, fix, environment=True)
+    answer = _version(found, {key: value for key, value in _undisturbed(env).items() if key != "TF_CLI_CONFIG_FILE"})
+    version = _numbers(answer.get("terraform_version", ""))
+    if version < MINIMUM_VERSION:
+        text = answer.get("terraform_version", "of unknown version")
+        raise TerraformProblem(
+            f"{found} is Terraform {text}; the modules need 1.9 or newer (validation across variables).",
+            "Install a newer one (https://developer.hashicorp.com/terraform/install) or set TERRAFORM to its path.",
+            environment=True,
+        )
+    return Binary(Path(found), version, answer.get("platform", ""))
+
+
+def _version(binary: str, env: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own terraform
+            [binary, "version", "-json"], env=dict(env), capture_output=True, text=True, timeout=60, check=True
+        )
+        answer = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise TerraformProblem(
+            f"{binary} does not run as Terraform: {error}",
+            "Set TERRAFORM to the path of a working terraform >= 1.9.",
+            environment=True,
+        ) from error
+    return dict(answer)
+
+
+def _undisturbed(env: Mapping[str, str]) -> dict[str, str]:
+    """``env`` without arguments and a workspace from the outside, which would change what the commands here mean."""
+    return {key: value for key, value in env.items() if not key.startswith("TF_CLI_ARGS") and key != "TF_WORKSPACE"}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def registry_answers(timeout: float = 3.0) -> bool:
+    """Whether the public registry's service discovery answers within ``timeout`` seconds, through the proxies set."""
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(_DISCOVERY_URL, timeout=timeout) as response:
+                answers.append("providers.v1" in json.load(response))
+        except (OSError, ValueError):
+            answers.append(False)
+
+    # A thread, because looking up a host name ignores the timeout of the socket.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return bool(answers and answers[0])
+
+
+def mirror_candidates(home: Path, root: Path = Path("/")) -> list[Path]:
+    """Directories where filesystem mirrors usually are, in order of preference."""
+    places = [
+        home / ".terraform.d" / "plugins",
+        home / ".local" / "share" / "terraform" / "plugins",
+        root / "usr" / "local" / "share" / "terraform" / "plugins",
+        root / "usr" / "share" / "terraform" / "plugins",
+    ]
+    with contextlib.suppress(OSError):  # no /opt, or not ours to read: then no mirror is there
+        places += sorted(path for path in (root / "opt").iterdir() if path.is_dir())
+    return places
+
+
+def provider_versions(mirror: Path, platform: str) -> list[tuple[int, ...]]:
+    """Versions of hashicorp/aws that ``mirror`` holds for ``platform``, packed or unpacked, ascending."""
+    base = mirror / _PROVIDER_PATH
+    try:
+        entries = list(base.iterdir())
+    except OSError:
+        return []
+    packed = re.compile(rf"terraform-provider-aws_(.+)_{re.escape(platform)}\.zip")
+    names = [entry.name for entry in entries if (entry / platform).is_dir()]
+    names += [match.group(1) for entry in entries if (match := packed.fullmatch(entry.name))]
+    return sorted(filter(None, map(_numbers, names)))
+
+
+def provider_env(
+    binary: Binary, env: Mapping[str, str], work_dir: Path, *, candidates: list[Path] | None = None
+) -> dict[str, str]:
+    """Variables that let ``terraform init`` find hashicorp/aws; a CLI configuration may be written to ``work_dir``.
+
+    In this order: the file that TF_CLI_CONFIG_FILE names, if it exists; the user's own configuration, if it says where
+    providers come from; the registry, if it answers; a filesystem mirror in the usual places (``candidates``).
+    An empty value unsets a variable. Raises TerraformProblem if there is no way to get the provider.
+    """
+    home = Path(env.get("HOME") or env.get("USERPROFILE") or Path.home())
+    named = env.get("TF_CLI_CONFIG_FILE")
+    if named and Path(named).is_file():
+        _check_cli_config(binary, env, named)
+        return {"TF_CLI_CONFIG_FILE": named}
+    own = home / ".terraformrc"
+    if own.is_file() and "provider_installation" in own.read_text(errors="replace"):
+        return {"TF_CLI_CONFIG_FILE": ""}
+    if registry_answers():
+        cache = env.get("TF_PLUGIN_CACHE_DIR") or str(work_dir / "plugin-cache")
+        Path(cache).mkdir(parents=True, exist_ok=True)
+        return {
+            "TF_CLI_CONFIG_FILE": "",
+            "TF_PLUGIN_CACHE_DIR": cache,
+            # Without it terraform ignores the cache until the lock file has the checksum that it would fetch.
+            "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+        }
+    places = mirror_candidates(home) if candidates is None else candidates
+    mirror = _usable_mirror(places, binary.platform)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    config = work_dir / "terraform.tfrc"
+    path = json.dumps(str(mirror))
+    config.write_text(f"provider_installation {{\n  filesystem_mirror {{\n    path = {path}\n  }}\n}}\n")
+    return {"TF_CLI_CONFIG_FILE": str(config), "TF_PLUGIN_CACHE_DIR": ""}
+
+
+def _check_cli_config(binary: Binary, env: Mapping[str, str], path: str) -> None:
+    done = subprocess.run(  # noqa: S603 - the user's own terraform
+        [binary.path, "version"], env=_undisturbed(env), capture_output=True, text=True, timeout=60, check=False
+    )
+    # Terraform reports a broken configuration on stderr and still exits 0 here.
+    errors = [line.lstrip("│ ") for line in done.stderr.splitlines() if "Error:" in line]
+    if errors:
+        raise TerraformProblem(
+            f"Terraform cannot read {path} (named by TF_CLI_CONFIG_FILE): {errors[0]}",
+            "Correct that file, or unset TF_CLI_CONFIG_FILE.",
+            environment=True,
+        )
+
+
+def _usable_mirror(places: list[Path], platform: str) -> Path:
+    too_old = []
+    for place in places:
+        versions = provider_versions(place, platform)
+        if versions and versions[-1] >= MINIMUM_PROVIDER:
+            return place
+        if versions:
+            too_old.append(f"{place} holds {'.'.join(map(str, versions[-1]))}, older than 5.80")
+    searched = ", ".join(str(place) for place in places if place.parent.name != "opt") or "no directories"
+    what = f"The AWS provider cannot be found: {REGISTRY} does not answer, and no filesystem mirror has it"
+    what += f" for {platform} ({'; '.join(too_old) or f'searched {searched} and /opt/*'})."
+    raise TerraformProblem(
+        what,
+        "Connect to the internet (HTTPS_PROXY is honoured), or, on a machine that is connected, run "
+        f"`terraform providers mirror -platform={platform} DIR` in this repository and copy DIR to ~/.terraform.d/plugins.",
+        environment=True,
+    )
+
+
+class Terraform:
+    """Terraform on one root module, with state and data in ``work_dir`` and nothing written beside the module.
+
+    (But ``.terraform.lock.hcl``, for which terraform offers no other place.) ``env`` is the whole environment.
+    Every method that runs terraform raises TerraformProblem with its diagnostics; interrupted (Ctrl-C), it lets
+    terraform stop in order, so that the state is written, and a second interrupt kills it.
+    """
+
+    def __init__(self, directory: Path, env: Mapping[str, str], work_dir: Path, binary: Binary | None = None) -> None:
+        self.directory = directory.resolve()
+        self.work_dir = work_dir.resolve()
+        self.binary = binary or find_terraform(env)
+        self.env = self._environment(env)
+        self.work_dir.mkdir(parents=True, exist_ok=True)  # last, so that a machine that is not set up leaves nothing
+
+    @property
+    def state(self) -> Path:
+        """The state file; it exists after the first apply."""
+        return self.work_dir / "terraform.tfstate"
+
+    def init(self) -> None:
+        """Install modules and providers; a lock file that no longer fits what is available is upgraded."""
+        try:
+            self._run("init", "-input=false")
+        except TerraformProblem:
+            if not (self.directory / ".terraform.lock.hcl").exists():
+                raise
+            self._run("init", "-input=false", "-upgrade")
+
+    def plan(self) -> bool:
+        """Whether there is anything to change."""
+        code = self._run("plan", "-input=false", "-detailed-exitcode", f"-state={self.state}", accept=(0, _DIFFERENCES))
+        return code == _DIFFERENCES
+
+    def apply(self, on_progress: OnProgress | None = None) -> None:
+        """Create and change what the module says."""
+        self._run("apply", "-input=false", "-auto-approve", f"-state={self.state}", on_progress=on_progress)
+
+    def destroy(self, on_progress: OnProgress | None = None) -> None:
+        """Delete everything in the state."""
+        self._run("destroy", "-input=false", "-auto-approve", f"-state={self.state}", on_progress=on_progress)
+
+    def output(self) -> dict[str, Any]:
+        """The root's outputs, name to value."""
+        done = subprocess.run(  # noqa: S603 - the user's own terraform
+            self._command("output", f"-state={self.state}"), env=self.env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise TerraformProblem(f"terraform output failed: {done.stderr.strip()}", f"Look at {self.state}.")
+        return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+
+    def _environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        kept = _undisturbed(env) | {
+            "TF_DATA_DIR": str(self.work_dir / "data"),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
+        kept |= provider_env(self.binary, env, self.work_dir)
+        return {key: value for key, value in kept.items() if value or not key.startswith("TF_")}
+
+    def _command(self, command: str, *arguments: str) -> list[str]:
+        return [str(self.binary.path), f"-chdir={self.directory}", command, "-json", *arguments]
+
+    def _run(
+        self, command: str, *arguments: str, on_progress: OnProgress | None = None, accept: tuple[int, ...] = (0,)
+    ) -> int:
+        progress, errors, other = Progress(), [], []
+        with _process(self._command(command, *arguments), self.env) as process:
+            for line in _lines(process):
+                event = _ui_event(line)
+                if event is None:
+                    other.append(line)
+                elif event.get("type") == "diagnostic":
+                    diagnostic = Diagnostic.from_ui(event["diagnostic"])
+                    errors += [diagnostic] if diagnostic.severity == "error" else []
+                elif progress.update(event) and on_progress:
+                    on_progress(progress)
+            code = process.wait()
+        if code not in accept:
+            said = "\n\n".join(map(str, errors)) or "\n".join(other[-20:]) or f"exit code {code}"
+            raise TerraformProblem(f"terraform {command} failed: {said}", _advice(command, said))
+        return code
+
+
+def _advice(command: str, said: str) -> str:
+    if "Error acquiring the state lock" in said:
+        return "Another terraform works on the same state: wait for it to end."
+    if command == "init":
+        return "Check the connection to the registry, or the mirror that TF_CLI_CONFIG_FILE names."
+    return "Correct the cause and run it again: what exists already is kept in the state."
+
+
+def _ui_event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str]:
+    assert process.stdout is not None  # noqa: S101 - opened with a pipe below
+    for line in process.stdout:
+        yield line.rstrip("\n")
+
+
+class _process:  # noqa: N801 - used like a function, as a context manager
+    """A child in a session of its own, so that a Ctrl-C at the terminal reaches it once: through us."""
+
+    def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
+        self._child = subprocess.Popen(  # noqa: S603 - the user's own terraform
+            command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    def __enter__(self) -> subprocess.Popen[str]:
+        return self._child
+
+    def __exit__(self, *_: object) -> None:
+        if self._child.poll() is None:
+            stop_tree(self._child)
+
+
+def stop_tree(child: subprocess.Popen[str], seconds: float = _STOP_SECONDS) -> None:
+    """Interrupt ``child`` and wait for it; kill it with its descendants after ``seconds`` or a further Ctrl-C."""
+    try:
+        descendants = psutil.Process(child.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        descendants = []
+    try:
+        child.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        child.communicate(timeout=seconds)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.kill()
+        child.wait()
+    for process in descendants:
+        if process.is_running():
+            process.kill()

@@ -1,0 +1,117 @@
+"""The pytest plugin in sessions of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from durable_sandbox.cli import process
+from durable_sandbox.pytest_plugin import Sandbox
+
+USES_IT = """
+import os, urllib.request
+import boto3
+import pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def _aws(sandbox_env):
+    assert sandbox_env["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+def test_clients_and_environment(sandbox):
+    assert os.environ["AWS_ENDPOINT_URL"] == sandbox.endpoint_url
+    assert "AWS_PROFILE" not in os.environ
+    assert not os.environ.get("TF_CLI_CONFIG_FILE") or os.path.exists(os.environ["TF_CLI_CONFIG_FILE"])
+    boto3.client("sqs").create_queue(QueueName="q")
+    assert [q["name"] for q in sandbox.status()["queues"]] == ["q"]
+    sandbox.reset()
+    assert sandbox.client("sqs").list_queues().get("QueueUrls", []) == []
+    with open("pid", "w") as file:
+        file.write(str(sandbox.pid))
+"""
+SLOW = """
+import time
+def test_slow(sandbox):
+    with open("pid.new", "w") as file:
+        file.write(str(sandbox.pid))
+    import os; os.rename("pid.new", "pid")
+    time.sleep(120)
+"""
+UNUSED = """
+import sys
+def test_nothing_heavy_is_loaded():
+    heavy = {"boto3", "botocore", "moto", "uvicorn", "rich", "click", "psutil", "durable_sandbox.server"}
+    assert not heavy & set(sys.modules)
+"""
+
+
+def start(directory: Path, code: str, *arguments: str, plugins_off: bool = False) -> subprocess.Popen[str]:
+    (directory / "test_it.py").write_text(code)
+    (directory / "pytest.ini").touch()  # ours must not apply
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTEST_"))}
+    env |= {"AWS_PROFILE": "somebody"}
+    if plugins_off:
+        env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.Popen(
+        command, cwd=directory, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_session_has_its_own_sandbox_and_stops_it(tmp_path: Path) -> None:
+    session = start(tmp_path, USES_IT)
+    output, _ = session.communicate(timeout=90)
+    assert session.returncode == 0, output
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_running_sandbox_is_used_and_left_alone(tmp_path: Path, sandbox: Sandbox) -> None:
+    session = start(tmp_path, USES_IT, "--sandbox-port", str(sandbox.port))
+    output, _ = session.communicate(timeout=90)
+    assert session.returncode == 0, output
+    assert int((tmp_path / "pid").read_text()) == sandbox.pid
+    assert process.find(sandbox.port) is not None
+
+
+def test_no_sandbox_on_the_port_named(tmp_path: Path) -> None:
+    session = start(tmp_path, USES_IT, "--sandbox-port", str(process.free_port()))
+    output, _ = session.communicate(timeout=90)
+    assert session.returncode == 1
+    assert "no sandbox answers there. Start one: sandbox up --port" in output
+
+
+def test_killed_session_leaves_no_sandbox(tmp_path: Path) -> None:
+    session = start(tmp_path, SLOW)
+    deadline = time.monotonic() + 60
+    try:
+        while not (tmp_path / "pid").exists():
+            assert session.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        session.send_signal(signal.SIGKILL)
+        session.communicate()
+    sandbox = int((tmp_path / "pid").read_text())
+    while psutil.pid_exists(sandbox) and psutil.Process(sandbox).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_unused_it_loads_nothing(tmp_path: Path) -> None:
+    # Only this plugin, for others may load what they like.
+    session = start(tmp_path, UNUSED, "-p", "durable_sandbox.pytest_plugin", plugins_off=True)
+    output, _ = session.communicate(timeout=60)
+    assert session.returncode == 0, output
+
+
+def test_shared_fixture_of_pytest_terraform_can_be_loaded(tmp_path: Path) -> None:
+    tf = pytest.importorskip("pytest_terraform.tf")
+    recorded = tmp_path / "tf_resources.json"
+    recorded.write_text('{"pytest-terraform": 1, "outputs": {"x": {"value": 1}}, "resources": {}}')
+    assert tf.TerraformTestApi.load(str(recorded)).outputs == {"x": {"value": 1}}
