@@ -8,7 +8,7 @@ CHECKOV := .venv-checkov
 BRIDGE ?= pipe
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean down
+.PHONY: help install demo down test lint docs format bench clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,12 @@ lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@terraform fmt -check -recursive
+	@for folder in functions/*/; do (cd $$folder && $(CURDIR)/$(BIN)/mypy --strict --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
+	@$(BIN)/mypy --strict modules/package/build.py tools/docs.py
+	@terraform fmt -check -recursive >&2
+
+docs: $(STAMP) ## Write the tables of inputs and outputs
+	@$(BIN)/python tools/docs.py
 
 format: $(STAMP) ## Rewrite sources to the house format
 	@$(BIN)/ruff format .

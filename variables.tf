@@ -134,10 +134,9 @@ variable "name" {
     error_message = "name is \"${var.name}\": letters, digits and -, a letter first, two or more characters. Remove the others."
   }
 
-  # The longest name made of it is a role's: <name>-<step>-<region>, with regions of up to 14 characters.
   validation {
-    condition     = length(var.name) <= 49 - max(5, [for key in local.step_keys : length(key) + 1]...)
-    error_message = "name is ${length(var.name)} characters long: with the suffixes -pipe or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${49 - max(5, [for key in local.step_keys : length(key) + 1]...)}."
+    condition     = length(var.name) <= local.name_limit
+    error_message = "name is ${length(var.name)} characters long: with the suffixes -pipe or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${local.name_limit}."
   }
 }
 
@@ -254,12 +253,12 @@ variable "steps" {
 
   validation {
     condition     = var.steps == null || alltrue([for key in keys(var.steps == null ? {} : var.steps) : can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])
-    error_message = "steps has the key ${join(", ", [for key in keys(var.steps == null ? {} : var.steps) : "\"${key}\"" if !can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])}: keys become names of functions and of environment variables, so they hold lower-case letters, digits and single -, a letter first. Rename it."
+    error_message = "steps has the key ${join(", ", [for key in flatten([for steps in var.steps[*] : keys(steps)]) : jsonencode(key) if !can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", key))])}: keys become names of functions and of environment variables, so they hold lower-case letters, digits and single -, a letter first. Rename it."
   }
 
   validation {
     condition     = var.steps == null || var.source_dir != null || length(setsubtract(["validate", "transform", "store"], keys(var.steps == null ? {} : var.steps))) == 0
-    error_message = "steps lacks ${join(", ", setsubtract(["validate", "transform", "store"], keys(var.steps == null ? {} : var.steps)))}, which the sample pipeline invokes. Add it, leave steps out, or set source_dir to a pipeline of your own."
+    error_message = "steps lacks ${join(", ", setsubtract(["validate", "transform", "store"], flatten([for steps in var.steps[*] : keys(steps)])))}, which the sample pipeline invokes. Add it, leave steps out, or set source_dir to a pipeline of your own."
   }
 }
 

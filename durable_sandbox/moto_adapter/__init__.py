@@ -1,1 +1,4 @@
-"""Everything the sandbox does to moto: running it behind one port, and closing its gaps. Known to the server alone."""
+"""Everything the sandbox does to moto: running it behind one port, and closing its gaps.
+
+Known to the server alone. Knows of ``aws`` alone.
+"""

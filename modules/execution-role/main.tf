@@ -40,6 +40,7 @@ resource "aws_iam_role" "this" {
 
 # Created here, not by Lambda on first use, so that retention, key and removal are under Terraform.
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long logs are kept is an input, log_retention_days
   name              = local.log_group_name
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

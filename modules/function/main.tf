@@ -4,6 +4,9 @@ locals {
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:Traces are billed by request and are no part of this module
+  #checkov:skip=CKV_AWS_117:The function calls AWS APIs alone, which need no VPC
+  #checkov:skip=CKV_AWS_272:Signing needs a signing profile of the account; source_code_hash ties the function to its sources
   function_name = var.name
   description   = var.description
   role          = module.role.role_arn

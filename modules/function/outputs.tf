@@ -25,6 +25,11 @@ output "role_arn" {
   value       = module.role.role_arn
 }
 
+output "role_name" {
+  description = "Name of the execution role, known once its permissions are in place; a mapping adds its own."
+  value       = module.role.role_name
+}
+
 output "version" {
   description = "Version that the alias points at."
   value       = aws_lambda_function.this.version

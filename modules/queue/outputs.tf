@@ -1,6 +1,8 @@
+# Built, so that what depends on the kind of queue is checked by the plan that creates it.
 output "arn" {
-  description = "ARN of the queue."
-  value       = aws_sqs_queue.this.arn
+  description = "ARN of the queue; known once it exists."
+  value       = local.arn
+  depends_on  = [aws_sqs_queue.this]
 }
 
 output "dead_letter_arn" {

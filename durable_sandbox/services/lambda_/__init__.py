@@ -1,1 +1,1 @@
-"""AWS Lambda, control and data plane, with durable functions."""
+"""AWS Lambda, control and data plane, with durable functions. Knows of ``aws``, ``durable``, ``events`` and ``runtime``."""

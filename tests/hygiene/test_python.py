@@ -1,0 +1,150 @@
+"""The Python package: who may import whom, what each folder says of that, and how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+from hygiene_support import REPO, tracked
+
+PACKAGE = "durable_sandbox"
+MAX_LINES = 450
+CODE = [file for file in tracked() if file.suffix == ".py"]
+SANDBOX = [file for file in CODE if file.parts[0] == PACKAGE]
+
+# Unit (folder, service or module of the package) to the units that it may import, besides itself.
+LOWER = {"aws"}
+PARTS = {"aws", "events", "durable", "runtime"}
+SERVICES = {"services.lambda_", "services.pipes", "services.sqs"}
+SERVER = {"server", "control", "routing", "wiring"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "aws": set(),
+    "terraform": set(),
+    "events": LOWER,
+    "durable": LOWER,
+    "runtime": LOWER,
+    "moto_adapter": LOWER,
+    "services": PARTS,
+    "services.lambda_": PARTS,
+    "services.pipes": {"aws", "events"},
+    "services.sqs": LOWER,
+    "routing": LOWER,
+    "control": LOWER,
+    "wiring": PARTS | SERVICES | {"moto_adapter"},
+    "server": PARTS | SERVICES | {"moto_adapter", "control", "routing", "wiring"},
+    "cli": {"server", "terraform"},
+    "pytest_plugin": {"cli", "terraform"},
+}
+
+# Upward, and for types alone: under `if TYPE_CHECKING`.
+TYPES_ONLY = {
+    ("control", "server"): "the control routes report on the whole sandbox, which owns them",
+    ("moto_adapter", "routing"): "the adapter is handed the destination that was routed to it",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """``module`` imports ``target``; both are names of modules of the package."""
+
+    module: str
+    target: str
+    types_only: bool
+
+
+def _name(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_name(file): file for file in SANDBOX}
+
+
+def _unit(module: str) -> str:
+    """Folder, service or top-level module that ``module`` is part of; empty for the package itself."""
+    parts = module.split(".")[1:]
+    return ".".join(parts[: 2 if parts[:1] == ["services"] else 1])
+
+
+def _imports(module: str) -> Iterator[Import]:
+    tree = ast.parse((REPO / MODULES[module]).read_text(encoding="utf-8"))
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            # What is imported may be a module or something in one.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else str(node.module) for name in names]
+        else:
+            continue
+        yield from (Import(module, name, id(node) in guarded) for name in names if name in MODULES)
+
+
+IMPORTS = [found for module in MODULES for found in _imports(module)]
+
+
+def test_imports_run_one_way() -> None:
+    wrong = []
+    for found in IMPORTS:
+        unit, target = _unit(found.module), _unit(found.target)
+        if not target or unit == target or target in MAY_IMPORT[unit]:
+            continue
+        if not (found.types_only and (unit, target) in TYPES_ONLY):
+            wrong.append(f"{found.module} -> {found.target}")
+    assert not wrong
+    assert len(IMPORTS) > 100
+
+
+def test_every_exception_is_needed() -> None:
+    used = {(_unit(found.module), _unit(found.target)) for found in IMPORTS}
+    assert not TYPES_ONLY.keys() - used
+
+
+def test_no_circles() -> None:
+    """Between modules, imports inside functions included; for types alone only the exceptions above may close one."""
+    graph: dict[str, set[str]] = {module: set() for module in MODULES}
+    for found in IMPORTS:
+        excepted = found.types_only and (_unit(found.module), _unit(found.target)) in TYPES_ONLY
+        if found.target not in {PACKAGE, found.module} and not excepted:
+            graph[found.module].add(found.target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
+
+
+FOLDERS = sorted({file.parent for file in SANDBOX if file.parent != Path(PACKAGE)})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=str)
+def test_folder_says_what_it_knows_of(folder: Path) -> None:
+    """In a sentence "Knows of ..." that names the folders of the table above; parts of a unit may say it through theirs."""
+    file = REPO / folder / "__init__.py"
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else None
+    assert docstring, f"{folder}/__init__.py says nothing"
+    unit = _unit(_name(folder / "__init__.py"))
+    if ".".join(folder.parts[1:]) != unit:
+        return
+    sentence = re.search(r"\b(?:Knows?|May know) of (.*?)(?:\.(?:\s|$)|:)", docstring, flags=re.DOTALL)
+    assert sentence, f"{folder}/__init__.py does not say what it knows of: {sorted(MAY_IMPORT[unit])}"
+    said = set(re.findall(r"``([a-z_.]+)``", sentence[1]))
+    if "every other folder" not in sentence[1]:
+        assert said == MAY_IMPORT[unit]
+
+
+@pytest.mark.parametrize("file", CODE, ids=str)
+def test_file_is_short(file: Path) -> None:
+    assert len((REPO / file).read_text(encoding="utf-8").splitlines()) <= MAX_LINES

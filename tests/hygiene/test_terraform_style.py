@@ -1,0 +1,164 @@
+"""House rules of the Terraform side that terraform itself does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hygiene_support import (
+    ALL,
+    LIBRARY,
+    MODULES,
+    REPO,
+    Block,
+    blocks,
+    file_blocks,
+    literal,
+    numbered_code,
+    parsed,
+    relative_id,
+    source_folder,
+)
+
+SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+TF_FILES = [file for directory in ALL for file in sorted(directory.glob("*.tf"))]
+
+all_modules = pytest.mark.parametrize("module", ALL, ids=relative_id)
+library = pytest.mark.parametrize("module", LIBRARY, ids=relative_id)
+every_file = pytest.mark.parametrize("file", TF_FILES, ids=relative_id)
+
+
+@library
+def test_inputs_and_outputs_are_described(module: Path) -> None:
+    found = list(blocks(module, "variable", "output"))
+    bare = [f"{block.kind}.{block.name}" for block in found if not literal(block.body.get("description"))]
+    assert found
+    assert not bare
+
+
+@all_modules
+def test_variables_are_typed_and_none_takes_anything(module: Path) -> None:
+    untyped = [
+        block.name
+        for block in blocks(module, "variable")
+        if "type" not in block.body or re.search(r"\bany\b", block.body["type"])
+    ]
+    assert not untyped
+
+
+@every_file
+@pytest.mark.parametrize("kind", ["variable", "output"])
+def test_alphabetical_order(file: Path, kind: str) -> None:
+    names = [block.name for block in file_blocks(file, kind)]
+    assert names == sorted(names)
+
+
+@library
+def test_variables_and_locals_are_used(module: Path) -> None:
+    code = "\n".join(code for file in module.glob("*.tf") for _, code, _ in numbered_code(file))
+    unused = [
+        f"var.{block.name}"
+        for block in blocks(module, "variable")
+        if not _bounds_another(block) and not re.search(rf"\bvar\.{block.name}\b", _without(block, code))
+    ]
+    local_names = [name for block in blocks(module, "locals") for name in block.body if not name.startswith("__")]
+    unused += [f"local.{name}" for name in local_names if not re.search(rf"\blocal\.{name}\b", code)]
+    assert not unused
+
+
+def _bounds_another(variable: Block) -> bool:
+    """Whether it is there to be compared with another input: a handler with the sources, a timeout with another."""
+    other = re.compile(rf"\b(var\.(?!{variable.name}\b)|local\.)\w")
+    return any(other.search(check["condition"]) for check in variable.body.get("validation", []))
+
+
+def _without(block: Block, code: str) -> str:
+    """``code`` less the declaration of a variable: a check of its own is no use of it."""
+    return re.sub(rf'^variable "{block.name}" \{{.*?^\}}', "", code, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=relative_id)
+def test_same_constraints_as_the_root(module: Path) -> None:
+    assert parsed(module / "versions.tf") == parsed(REPO / "versions.tf")
+
+
+@all_modules
+def test_configures_no_provider(module: Path) -> None:
+    assert not [block.name for block in blocks(module, "provider")]
+
+
+@all_modules
+def test_names_are_snake_case(module: Path) -> None:
+    names = [block.name for block in blocks(module, "variable", "output", "resource", "data", "module")]
+    names += [name for block in blocks(module, "locals") for name in block.body if not name.startswith("__")]
+    assert not [name for name in names if not SNAKE_CASE.fullmatch(name)]
+
+
+@every_file
+def test_a_try_says_why(file: Path) -> None:
+    """It hides a misspelt attribute; a comment on its line or the one above says why it does not."""
+    lines = list(numbered_code(file))
+    silent = [
+        number
+        for index, (number, code, comment) in enumerate(lines)
+        if re.search(r"\btry\(", code) and not comment and not (index and lines[index - 1][2])
+        if not re.match(r"\s*(error_message|description)\b", code)
+    ]
+    assert not silent
+
+
+@every_file
+def test_attaches_no_policy_exclusively(file: Path) -> None:
+    """aws_iam_policy_attachment detaches the policy from everything outside of the configuration."""
+    assert not [block for block in file_blocks(file, "resource") if block.labels[0] == "aws_iam_policy_attachment"]
+
+
+@every_file
+def test_no_literal_partition_region_or_account(file: Path) -> None:
+    told = re.compile(r"\s*(error_message|description)\b")
+    fixed = re.compile(r"\barn:aws[a-z-]*:|\b(us|eu|ap|sa|ca|me|af|il|mx|cn)-(gov-)?[a-z]+-\d\b|\b\d{12}\b")
+    assert not [
+        f"{number}: {code}" for number, code, _ in numbered_code(file) if not told.match(code) and fixed.search(code)
+    ]
+
+
+def _objects_around(text: str, pattern: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Each match of ``pattern`` with the innermost braces around it."""
+    for match in re.finditer(pattern, text):
+        depth, start = 0, match.start()
+        while start > 0 and depth < 1:
+            start -= 1
+            depth += {"{": 1, "}": -1}.get(text[start], 0)
+        end, depth = start + 1, 1
+        while end < len(text) and depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        yield match, text[start:end]
+
+
+@every_file
+def test_no_statement_allows_every_action(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    found = _objects_around(text, r'(?i)\bactions?\s*=\s*\[?[^\]\n]*"([a-z0-9-]+:)?\*"')
+    allowed = [match[0] for match, statement in found if not re.search(r'(?i)\beffect\s*=\s*"Deny"', statement)]
+    assert not allowed
+
+
+@every_file
+def test_a_statement_on_every_resource_says_why(file: Path) -> None:
+    lines = list(numbered_code(file))
+    silent = [
+        number
+        for index, (number, code, comment) in enumerate(lines)
+        if re.search(r'(?i)\bresources?"?\s*=\s*\[?\s*"\*"', code)
+        and not comment
+        and not (index and lines[index - 1][2])
+    ]
+    assert not silent
+
+
+def test_every_module_is_used_by_the_root_or_an_example() -> None:
+    used = {source_folder(block) for module in ALL for block in blocks(module, "module")}
+    assert [relative_id(module) for module in MODULES if module not in used] == []

@@ -1,0 +1,77 @@
+"""`terraform fmt` and `terraform validate` of the root, the modules, the examples and the scenarios."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hygiene_support import ALL, REPO, blocks, relative_id, tracked
+
+from durable_sandbox.terraform import find_terraform, provider_env
+
+
+def _terraform(*arguments: str, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [str(find_terraform(env).path), *arguments]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def test_format() -> None:
+    done = _terraform("fmt", "-check", "-recursive", "-no-color", cwd=REPO, env=dict(os.environ))
+    assert done.returncode == 0, f"Run: terraform fmt -recursive\n{done.stdout}{done.stderr}"
+
+
+def _caller(copy: Path) -> str:
+    """A root that calls every folder, each with an unknown value for each of its required variables.
+
+    One init and one validate instead of one a folder: reading the provider's schema takes seconds. Validate takes the
+    root's variables for unknown, so `any` fits every type.
+    """
+    parts = ['variable "unknown" {\n  type = any\n}\n']
+    for folder in ALL:
+        required = [block.name for block in blocks(folder, "variable") if "default" not in block.body]
+        source = f"./{(copy / folder.relative_to(REPO)).relative_to(copy.parent)}"
+        label = relative_id(folder).replace("/", "_")
+        lines = [f"  source = {json.dumps(source)}", *(f"  {name} = var.unknown" for name in required)]
+        parts.append(f"module {json.dumps(label)} {{\n" + "\n".join(lines) + "\n}\n")
+    return "\n".join(parts)
+
+
+@pytest.fixture(scope="module")
+def diagnostics(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    base = tmp_path_factory.mktemp("valid")
+    copy = base / "repo"
+    for file in tracked():
+        if file.suffix != ".md":
+            (copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPO / file, copy / file)
+    (base / "main.tf").write_text(_caller(copy))
+    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
+    env = own | provider_env(find_terraform(own), own, base / "provider") | {"CHECKPOINT_DISABLE": "1"}
+    env = {key: value for key, value in env.items() if value or not key.startswith("TF_")}
+    init = _terraform("init", "-backend=false", "-input=false", "-no-color", cwd=base, env=env)
+    assert init.returncode == 0, init.stdout + init.stderr
+    done = _terraform("validate", "-json", cwd=base, env=env)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["diagnostics"]
+    return found
+
+
+@pytest.mark.parametrize("folder", ALL, ids=relative_id)
+def test_valid_and_without_warnings(diagnostics: list[dict[str, Any]], folder: Path) -> None:
+    here = Path("repo") / folder.relative_to(REPO)
+    assert [said for said in diagnostics if _folder(said) == here] == []
+
+
+def test_nothing_said_about_what_is_nowhere(diagnostics: list[dict[str, Any]]) -> None:
+    """A diagnostic without a place, or in a folder that the tests above do not know."""
+    known = {Path("repo") / folder.relative_to(REPO) for folder in ALL}
+    assert [said for said in diagnostics if _folder(said) not in known] == []
+
+
+def _folder(diagnostic: dict[str, Any]) -> Path | None:
+    place = diagnostic.get("range")
+    return Path(place["filename"]).parent if place else None
