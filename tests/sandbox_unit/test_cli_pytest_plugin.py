@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from durable_sandbox import pytest_plugin
 from durable_sandbox.cli import process
-from durable_sandbox.pytest_plugin import Sandbox
 
 USES_IT = """
 import os, urllib.request
@@ -71,12 +71,17 @@ def test_session_has_its_own_sandbox_and_stops_it(tmp_path: Path) -> None:
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_running_sandbox_is_used_and_left_alone(tmp_path: Path, sandbox: Sandbox) -> None:
-    session = start(tmp_path, USES_IT, "--sandbox-port", str(sandbox.port))
-    output, _ = session.communicate(timeout=90)
-    assert session.returncode == 0, output
-    assert int((tmp_path / "pid").read_text()) == sandbox.pid
-    assert process.find(sandbox.port) is not None
+def test_running_sandbox_is_used_and_left_alone(tmp_path: Path) -> None:
+    # One of its own: the inner session resets it, and this worker's holds the stacks of other tests.
+    running = pytest_plugin._start(tmp_path, real_time=False)
+    try:
+        session = start(tmp_path, USES_IT, "--sandbox-port", str(running.port))
+        output, _ = session.communicate(timeout=90)
+        assert session.returncode == 0, output
+        assert int((tmp_path / "pid").read_text()) == running.pid
+        assert process.find(running.port) is not None
+    finally:
+        process.stop_tree(running.pid)
 
 
 def test_no_sandbox_on_the_port_named(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Scenarios of tests/terraform applied to a sandbox: one file a scenario, run with ``-n N --dist loadfile``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployment import Deployment
+
+from durable_sandbox import terraform
+from durable_sandbox.cli.environment import unset_variables
+from durable_sandbox.pytest_plugin import Sandbox
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _aws(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Point terraform, as pytest-terraform runs it, to this worker's sandbox.
+
+    Not the plugin's ``sandbox_env``, which lasts as long as the session: this worker also runs tests of other tiers,
+    which want an environment of their own.
+    """
+    provider = terraform.provider_env(
+        terraform.find_terraform(os.environ), os.environ, tmp_path_factory.mktemp("terraform")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name in unset_variables():
+            patch.delenv(name, raising=False)
+        for name, value in {**sandbox.env, **provider}.items():
+            if value:
+                patch.setenv(name, value)
+            else:
+                patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Deployment:
+    """The scenario `function`, not applied: its tests want to see applies fail."""
+    directory = Path(__file__).parents[1] / "terraform" / "function"
+    deployment = Deployment(directory, tmp_path / "data", tmp_path / "terraform.tfstate", dict(os.environ))
+    done = deployment.run("init")
+    assert done.returncode == 0, done.stdout
+    return deployment

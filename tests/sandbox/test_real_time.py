@@ -1,0 +1,79 @@
+"""`sandbox up --real-time`: durable waits take the time they say. Elsewhere they are skipped."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from observe import eventually
+
+from durable_sandbox.cli import aws, process
+
+HOLD = 2.0
+SOURCE = f"""
+from aws_durable_execution_sdk_python import durable_execution
+from aws_durable_execution_sdk_python.config import Duration
+
+
+@durable_execution
+def handler(event, context):
+    context.wait(Duration.from_seconds({HOLD:.0f}), name="hold")
+    return "held"
+"""
+
+
+@pytest.fixture
+def functions(tmp_path: Path) -> Iterator[Any]:
+    """A Lambda client of a sandbox in real time, which the CLI starts and stops."""
+    port = process.free_port()
+
+    def sandbox(*arguments: str) -> None:
+        command = [str(Path(sys.executable).with_name("sandbox")), *arguments, "--port", str(port)]
+        done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    sandbox("up", "--detach", "--real-time")
+    try:
+        yield aws.client(port, "lambda")
+    finally:
+        sandbox("down")
+
+
+def test_hold_is_waited(functions: Any) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.writestr("handler.py", SOURCE)
+    functions.create_function(
+        FunctionName="held",
+        Role="arn:aws:iam::123456789012:role/held",
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Code={"ZipFile": archive.getvalue()},
+        DurableConfig={"ExecutionTimeout": 60, "RetentionPeriodInDays": 1},
+        Publish=True,
+    )
+    started = time.monotonic()
+    arn = functions.invoke(FunctionName="held:1", InvocationType="Event", Payload=b"{}")["DurableExecutionArn"]
+    answer = eventually(
+        lambda: (
+            found
+            if (found := functions.get_durable_execution(DurableExecutionArn=arn))["Status"] != "RUNNING"
+            else None
+        )
+    )
+    assert (answer["Status"], json.loads(answer["Result"])) == ("SUCCEEDED", "held")
+    assert time.monotonic() - started >= HOLD
+    times = {
+        event["EventType"]: event["EventTimestamp"]
+        for event in functions.get_durable_execution_history(DurableExecutionArn=arn)["Events"]
+    }
+    assert HOLD <= (times["WaitSucceeded"] - times["WaitStarted"]).total_seconds() < HOLD + 5
