@@ -1,3 +1,31 @@
+locals {
+  # A pipe's batch is one execution, which fails with any of its messages. A mapping's batch is one execution as well, but
+  # its failed messages return alone; the dispatcher starts an execution for each. For both, ten is what one receive brings.
+  # In a FIFO group what is behind a failure returns with it: alone in its batch, a message keeps its receives to itself,
+  # and does not follow another one into the dead-letter queue without having run.
+  batch_size = var.batch_size != null ? var.batch_size : var.bridge == "pipe" || var.fifo ? 1 : 10
+
+  # A mapping waits for the execution, 15 minutes at most.
+  execution_timeout = var.execution_timeout != null ? var.execution_timeout : var.bridge == "esm" ? 900 : 86400
+
+  dispatcher_timeout = 30
+
+  # How long a message has to stay hidden, so that it is not delivered again while it is being handed over: six times the
+  # time that this may take, as AWS advises, and the window in which its batch is collected. A pipe is given 10 s for its
+  # call. Behind a mapping the message stays for the whole execution, and 30 s more, as Lambda itself adds to a window.
+  visibility_terms = {
+    pipe       = "60 + batching_window (${var.batching_window}), since the pipe collects its batch and makes a call"
+    esm        = "6 x timeout (${var.timeout}) + batching_window (${var.batching_window}), and execution_timeout (${local.execution_timeout}) + batching_window + 30, since the mapping waits for the whole execution"
+    dispatcher = "6 x ${local.dispatcher_timeout} (the dispatcher's timeout) + batching_window (${var.batching_window})"
+  }
+  least_visibility_timeout = lookup({
+    pipe       = 60 + var.batching_window
+    esm        = max(6 * var.timeout, local.execution_timeout + 30) + var.batching_window
+    dispatcher = 6 * local.dispatcher_timeout + var.batching_window
+  }, var.bridge, 0)
+  visibility_timeout = var.visibility_timeout != null ? var.visibility_timeout : local.least_visibility_timeout
+}
+
 module "queue" {
   source = "./modules/queue"
 
@@ -6,7 +34,7 @@ module "queue" {
   max_message_size          = var.max_message_size
   max_receive_count         = var.max_receive_count
   message_retention_seconds = var.message_retention_seconds
-  visibility_timeout        = var.visibility_timeout
+  visibility_timeout        = local.visibility_timeout
   kms_key_arn               = var.kms_key_arn
   tags                      = var.tags
 }
@@ -18,11 +46,56 @@ module "pipe" {
   name                 = var.name
   source_queue_arn     = module.queue.arn
   target_alias_arn     = module.function.alias_arn
-  batch_size           = var.batch_size
+  desired_state        = var.bridge_enabled ? "RUNNING" : "STOPPED"
+  batch_size           = local.batch_size
   batching_window      = var.batching_window
   filter_patterns      = var.filter_patterns
   max_message_size     = var.max_message_size
   log_level            = var.pipe_log_level
+  log_retention_days   = var.log_retention_days
+  kms_key_arn          = var.kms_key_arn
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+}
+
+module "event_source_mapping" {
+  source = "./modules/event-source-mapping"
+  count  = var.bridge == "esm" ? 1 : 0
+
+  source_queue_arn    = module.queue.arn
+  visibility_timeout  = local.visibility_timeout
+  function_alias_arn  = module.function.alias_arn
+  function_timeout    = var.timeout
+  execution_timeout   = local.execution_timeout
+  role_name           = module.function.role_name
+  enabled             = var.bridge_enabled
+  batch_size          = local.batch_size
+  batching_window     = var.batching_window
+  filter_patterns     = var.filter_patterns
+  filter_kms_key_arn  = length(var.filter_patterns) == 0 ? null : var.kms_key_arn
+  maximum_concurrency = var.maximum_concurrency
+  kms_key_arn         = var.kms_key_arn
+  tags                = var.tags
+}
+
+module "dispatcher" {
+  source = "./modules/dispatcher"
+  count  = var.bridge == "dispatcher" ? 1 : 0
+
+  name                 = "${var.name}-dispatcher"
+  source_queue_arn     = module.queue.arn
+  visibility_timeout   = local.visibility_timeout
+  target_alias_arn     = module.function.alias_arn
+  enabled              = var.bridge_enabled
+  batch_size           = local.batch_size
+  batching_window      = var.batching_window
+  filter_patterns      = var.filter_patterns
+  maximum_concurrency  = var.maximum_concurrency
+  timeout              = local.dispatcher_timeout
+  runtime              = var.runtime
+  architecture         = var.architecture
+  python               = var.python
+  artifact_bucket      = local.artifact_bucket
   log_retention_days   = var.log_retention_days
   kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary

@@ -30,7 +30,7 @@ module "function" {
   architecture      = var.architecture
   memory_size       = var.memory_size
   timeout           = var.timeout
-  execution_timeout = var.execution_timeout
+  execution_timeout = local.execution_timeout
   retention_days    = var.retention_days
 
   s3_bucket = module.package.s3_bucket
@@ -48,8 +48,10 @@ module "function" {
   tags                  = var.tags
 }
 
-# Events whose execution started and ended FAILED, TIMED_OUT or STOPPED. Apart from the queue's own dead-letter queue,
-# whose messages never started: the two are mended in different ways.
+# Events whose execution was started asynchronously and ended FAILED, TIMED_OUT or STOPPED. Apart from the queue's own
+# dead-letter queue, whose messages never started: the two are mended in different ways. With every bridge, also the
+# mapping, behind which only an execution started by hand can fail into it: changing the bridge must not delete the queue
+# with the events in it. Standard also for a FIFO source: Lambda sends to no other.
 module "failed_queue" {
   source = "./modules/queue"
 

@@ -4,22 +4,37 @@ output "artifact_bucket" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of `<name>-dlq`: messages for which no execution could be started."
+  description = "ARN of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
   value       = module.queue.dead_letter_arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of `<name>-dlq`: messages for which no execution could be started."
+  description = "URL of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
   value       = module.queue.dead_letter_url
 }
 
+output "dispatcher_function_arn" {
+  description = "ARN of the dispatcher function; null with another bridge."
+  value       = one(module.dispatcher[*].arn)
+}
+
+output "dispatcher_function_name" {
+  description = "Name of the dispatcher function; null with another bridge."
+  value       = one(module.dispatcher[*].name)
+}
+
+output "event_source_mapping_uuid" {
+  description = "Identifier of the mapping that polls the queue, for the durable function or for the dispatcher; null with bridge pipe."
+  value       = one(concat(module.event_source_mapping[*].uuid, module.dispatcher[*].event_source_mapping_uuid))
+}
+
 output "failed_queue_arn" {
-  description = "ARN of `<name>-failed`: events whose execution ended FAILED, TIMED_OUT or STOPPED."
+  description = "ARN of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED."
   value       = module.failed_queue.arn
 }
 
 output "failed_queue_url" {
-  description = "URL of `<name>-failed`: events whose execution ended FAILED, TIMED_OUT or STOPPED."
+  description = "URL of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED."
   value       = module.failed_queue.url
 }
 

@@ -3,9 +3,8 @@ locals {
   step_keys      = var.steps != null ? keys(var.steps) : local.sample ? ["store", "transform", "validate"] : []
   step_variables = { for key in local.step_keys : key => "${upper(replace(key, "-", "_"))}_FUNCTION_ARN" }
 
-  # The longest name made of var.name is a role's: <name>-pipe-<region> or <name>-<step>-<region>, with regions of up to
-  # 14 characters.
-  name_limit = 49 - max([for suffix in concat(["pipe"], local.step_keys) : length(suffix) + 1]...)
+  # The longest name made of var.name is a role's: <name>-<bridge or step>-<region>, with regions of up to 14 characters.
+  name_limit = 49 - max([for suffix in concat([var.bridge == "dispatcher" ? "dispatcher" : "pipe"], local.step_keys) : length(suffix) + 1]...)
 
   # The same shape as var.steps, whose optional attributes a literal cannot leave out.
   default_steps = {

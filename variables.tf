@@ -12,29 +12,40 @@ variable "artifact_bucket" {
 }
 
 variable "batch_size" {
-  description = "Most messages in one execution. A failed execution fails all its messages together, so 1 keeps them apart."
+  description = "Most messages that the bridge hands over at once. Null means 10 where messages fail alone, and 1 where they fail together: with bridge pipe, whose batch is one execution, and in the groups of a FIFO queue."
   type        = number
-  default     = 1
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.batch_size == null || var.bridge == "dispatcher" || !local.sample ? true : var.batch_size <= 749
+    error_message = "batch_size is ${var.batch_size == null ? 0 : var.batch_size}: the sample needs 4 operations a message, and an execution may have 3000. Set it to 749 or less, or use bridge = \"dispatcher\", with which each message has an execution of its own."
+  }
 }
 
 variable "batching_window" {
-  description = "Seconds for which the bridge collects a batch; at least 1 for a `batch_size` above 10."
+  description = "Seconds for which the bridge collects a batch; at least 1 for a `batch_size` above 10. Not on a FIFO queue."
   type        = number
   default     = 0
   nullable    = false
 }
 
 variable "bridge" {
-  description = "How messages reach the durable function: pipe (EventBridge Pipe, executions of up to a year)."
+  description = "How messages reach the durable function: pipe (EventBridge Pipe, executions of up to a year), esm (event source mapping, up to 15 minutes, waits for the result) or dispatcher (a small function that starts executions of up to a year, once a message)."
   type        = string
   default     = "pipe"
   nullable    = false
 
   validation {
-    condition     = contains(["pipe"], var.bridge)
-    error_message = "bridge is \"${var.bridge}\": only \"pipe\" is available. Use bridge = \"pipe\"."
+    condition     = contains(["pipe", "esm", "dispatcher"], var.bridge)
+    error_message = "bridge is \"${var.bridge}\": there are \"pipe\", \"esm\" and \"dispatcher\". Use one of them."
   }
+}
+
+variable "bridge_enabled" {
+  description = "Take messages from the queue; false leaves them on it. Running executions go on."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "environment_variables" {
@@ -50,10 +61,14 @@ variable "environment_variables" {
 }
 
 variable "execution_timeout" {
-  description = "Seconds that a whole execution may take, waits included: 1 to 31622400 (366 days)."
+  description = "Seconds that a whole execution may take, waits included: 1 to 31622400 (366 days), with bridge esm to 900. Null means 86400, with esm 900."
   type        = number
-  default     = 86400
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.bridge != "esm" || var.execution_timeout == null ? true : var.execution_timeout <= 900
+    error_message = "execution_timeout is ${var.execution_timeout == null ? 0 : var.execution_timeout} with bridge \"esm\": the mapping waits for the whole execution, 900 seconds at most. Set it to 900 or less, or use bridge = \"dispatcher\" or \"pipe\"."
+  }
 }
 
 variable "fifo" {
@@ -64,7 +79,7 @@ variable "fifo" {
 
   validation {
     condition     = !var.fifo || var.bridge != "pipe"
-    error_message = "fifo is true with bridge \"pipe\": the pipe starts executions without waiting for them (FIRE_AND_FORGET), so the order would be lost. Set fifo = false."
+    error_message = "fifo is true with bridge \"pipe\": the pipe starts executions without waiting for them (FIRE_AND_FORGET), so the order would be lost. Use bridge = \"esm\" (order kept) or \"dispatcher\" (started in order), or set fifo = false."
   }
 }
 
@@ -83,7 +98,7 @@ variable "handler" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for queues, logs, table, packages, environments and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs."
+  description = "KMS key for queues, logs, table, packages, environments, filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com."
   type        = string
   default     = null
 }
@@ -100,6 +115,11 @@ variable "max_message_size" {
   type        = number
   default     = 262144
   nullable    = false
+
+  validation {
+    condition     = var.bridge != "dispatcher" || var.max_message_size <= 1046528
+    error_message = "max_message_size is ${var.max_message_size}: an asynchronous invocation takes 1048576 bytes, and the dispatcher's envelope about 2048 of them; larger messages could not start. Set it to 1046528 or less."
+  }
 }
 
 variable "max_receive_count" {
@@ -107,6 +127,17 @@ variable "max_receive_count" {
   type        = number
   default     = 5
   nullable    = false
+}
+
+variable "maximum_concurrency" {
+  description = "Bridges esm and dispatcher: most batches in hand at once, 2 to 1000; null for no limit. Behind esm that many executions run; a dispatcher only starts them."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.maximum_concurrency == null || var.bridge != "pipe"
+    error_message = "maximum_concurrency is given with bridge \"pipe\", which has no such limit. Remove it, or use bridge = \"esm\" or \"dispatcher\"."
+  }
 }
 
 variable "memory_size" {
@@ -136,7 +167,7 @@ variable "name" {
 
   validation {
     condition     = length(var.name) <= local.name_limit
-    error_message = "name is ${length(var.name)} characters long: with the suffixes -pipe or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${local.name_limit}."
+    error_message = "name is ${length(var.name)} characters long: with the suffixes -<bridge> or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${local.name_limit}."
   }
 }
 
@@ -196,6 +227,11 @@ variable "reserved_concurrency" {
   type        = number
   default     = -1
   nullable    = false
+
+  validation {
+    condition     = var.bridge != "esm" || var.reserved_concurrency < 0 ? true : var.maximum_concurrency == null ? false : var.maximum_concurrency <= var.reserved_concurrency
+    error_message = "reserved_concurrency is ${var.reserved_concurrency} with bridge \"esm\": the mapping would poll beyond it, and messages that never ran would end in the dead-letter queue. Set maximum_concurrency to it or less (2 at the least), or reserved_concurrency = -1; to stop the flow set bridge_enabled = false."
+  }
 }
 
 variable "retention_days" {
@@ -257,6 +293,11 @@ variable "steps" {
   }
 
   validation {
+    condition     = var.bridge != "dispatcher" || !contains(keys(var.steps == null ? {} : var.steps), "dispatcher")
+    error_message = "steps has the key \"dispatcher\", which with bridge \"dispatcher\" is the name of the module's own function. Rename it."
+  }
+
+  validation {
     condition     = var.steps == null || var.source_dir != null || length(setsubtract(["validate", "transform", "store"], keys(var.steps == null ? {} : var.steps))) == 0
     error_message = "steps lacks ${join(", ", setsubtract(["validate", "transform", "store"], flatten([for steps in var.steps[*] : keys(steps)])))}, which the sample pipeline invokes. Add it, leave steps out, or set source_dir to a pipeline of your own."
   }
@@ -277,13 +318,12 @@ variable "timeout" {
 }
 
 variable "visibility_timeout" {
-  description = "Seconds for which a message stays hidden while the bridge hands it over; then it is tried again."
+  description = "Seconds for which a received message stays hidden; a message that was not handled is tried again after it. Null means the least that is safe: 60 + `batching_window` for pipe, 180 + `batching_window` for dispatcher, and for esm the greater of 6 x `timeout` and `execution_timeout` + 30, + `batching_window`."
   type        = number
-  default     = 60
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.visibility_timeout >= 60 + var.batching_window
-    error_message = "visibility_timeout is ${var.visibility_timeout}: a message is in flight while the pipe collects its batch (batching_window, ${var.batching_window} s) and starts the execution (10 s are allowed for that call, times 6 as AWS advises for pipes, so that a slow one is not delivered twice). Set it to ${60 + var.batching_window} or more; the length of executions does not matter here."
+    condition     = var.visibility_timeout == null ? true : var.visibility_timeout >= local.least_visibility_timeout
+    error_message = "visibility_timeout is ${var.visibility_timeout == null ? 0 : var.visibility_timeout}: with bridge \"${var.bridge}\" a message could be delivered again while it is in hand. It takes ${lookup(local.visibility_terms, var.bridge, "")}. Set it to ${local.least_visibility_timeout} or more, or leave it out."
   }
 }

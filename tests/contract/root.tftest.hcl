@@ -140,6 +140,157 @@ run "longest_name" {
 
 }
 
+run "pipe_defaults" {
+  command = plan
+
+  variables {
+    bridge = "pipe"
+  }
+
+  assert {
+    condition     = local.batch_size == 1 && local.execution_timeout == 86400 && local.visibility_timeout == 60
+    error_message = "Behind a pipe a message has an execution of its own, of up to a day."
+  }
+
+  assert {
+    condition     = output.event_source_mapping_uuid == null && output.dispatcher_function_name == null && output.dispatcher_function_arn == null
+    error_message = "The outputs name this bridge alone."
+  }
+}
+
+run "esm" {
+  command = apply
+
+  variables {
+    bridge = "esm"
+  }
+
+  assert {
+    condition     = local.batch_size == 10 && local.execution_timeout == 900 && local.visibility_timeout == 930
+    error_message = "Behind a mapping an execution and its messages take 15 minutes."
+  }
+
+  assert {
+    condition     = output.event_source_mapping_uuid != null && output.dispatcher_function_name == null && output.pipe_arn == null && output.pipe_name == null
+    error_message = "The outputs name this bridge alone."
+  }
+
+  assert {
+    condition     = output.dead_letter_queue_url != null && output.failed_queue_url != null
+    error_message = "Both queues are there with each bridge."
+  }
+}
+
+run "esm_with_long_invocations" {
+  command = plan
+
+  variables {
+    bridge            = "esm"
+    execution_timeout = 60
+    timeout           = 60
+    batching_window   = 5
+  }
+
+  assert {
+    condition     = local.visibility_timeout == 365
+    error_message = "Six times the invocation and the window."
+  }
+}
+
+run "dispatcher" {
+  command = apply
+
+  variables {
+    bridge              = "dispatcher"
+    maximum_concurrency = 2
+    bridge_enabled      = false
+    batching_window     = 5
+  }
+
+  assert {
+    condition     = local.batch_size == 10 && local.execution_timeout == 86400 && local.visibility_timeout == 185
+    error_message = "Behind a dispatcher an execution may take long, and its message is not waited for."
+  }
+
+  assert {
+    condition     = output.dispatcher_function_name == "orders-dispatcher" && output.dispatcher_function_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders-dispatcher" && output.event_source_mapping_uuid != null && output.pipe_arn == null
+    error_message = "The outputs name this bridge alone."
+  }
+}
+
+run "esm_fifo" {
+  command = plan
+
+  variables {
+    bridge = "esm"
+    fifo   = true
+  }
+
+  assert {
+    condition     = output.queue_arn == "arn:aws:sqs:eu-west-1:123456789012:orders.fifo"
+    error_message = "The queue is FIFO."
+  }
+
+  assert {
+    condition     = local.batch_size == 1
+    error_message = "A message of a group does not use up the receives of those behind it."
+  }
+}
+
+run "dispatcher_fifo" {
+  command = plan
+
+  variables {
+    bridge = "dispatcher"
+    fifo   = true
+  }
+
+  assert {
+    condition     = output.queue_arn == "arn:aws:sqs:eu-west-1:123456789012:orders.fifo"
+    error_message = "The queue is FIFO."
+  }
+
+  assert {
+    condition     = local.batch_size == 1
+    error_message = "A message of a group does not use up the receives of those behind it."
+  }
+}
+
+run "reserved_concurrency_behind_a_mapping" {
+  command = plan
+
+  variables {
+    bridge               = "esm"
+    reserved_concurrency = 5
+    maximum_concurrency  = 5
+  }
+}
+
+run "longest_name_with_dispatcher" {
+  command = plan
+
+  variables {
+    bridge = "dispatcher"
+    name   = replace(format("%38s", ""), " ", "n")
+  }
+}
+
+run "given_values" {
+  command = plan
+
+  variables {
+    bridge             = "esm"
+    execution_timeout  = 300
+    batch_size         = 5
+    visibility_timeout = 1000
+  }
+
+  assert {
+    condition     = local.execution_timeout == 300 && local.batch_size == 5 && local.visibility_timeout == 1000
+    error_message = "Given values are used."
+  }
+}
+
 run "refuses_bridge" {
   command = plan
 
@@ -239,6 +390,118 @@ run "refuses_visibility_below_window" {
   variables {
     visibility_timeout = 60
     batching_window    = 5
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_batch_above_the_operations_of_an_execution" {
+  command = plan
+
+  variables {
+    bridge          = "esm"
+    batch_size      = 750
+    batching_window = 1
+  }
+
+  expect_failures = [var.batch_size]
+}
+
+run "refuses_long_execution_behind_a_mapping" {
+  command = plan
+
+  variables {
+    bridge            = "esm"
+    execution_timeout = 901
+  }
+
+  expect_failures = [var.execution_timeout]
+}
+
+run "refuses_maximum_concurrency_of_a_pipe" {
+  command = plan
+
+  variables {
+    maximum_concurrency = 2
+  }
+
+  expect_failures = [var.maximum_concurrency]
+}
+
+run "refuses_message_above_an_invocation" {
+  command = plan
+
+  variables {
+    bridge           = "dispatcher"
+    max_message_size = 1046529
+  }
+
+  expect_failures = [var.max_message_size]
+}
+
+run "refuses_name_too_long_with_dispatcher" {
+  command = plan
+
+  variables {
+    bridge = "dispatcher"
+    name   = replace(format("%39s", ""), " ", "n")
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_reserved_concurrency_without_limit" {
+  command = plan
+
+  variables {
+    bridge               = "esm"
+    reserved_concurrency = 5
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_reserved_concurrency_below_limit" {
+  command = plan
+
+  variables {
+    bridge               = "esm"
+    reserved_concurrency = 5
+    maximum_concurrency  = 6
+  }
+
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "refuses_step_named_dispatcher" {
+  command = plan
+
+  variables {
+    bridge     = "dispatcher"
+    source_dir = "./tests/terraform/callback/handler"
+    steps      = { dispatcher = { source_dir = "./functions/validate" } }
+  }
+
+  expect_failures = [var.steps]
+}
+
+run "refuses_visibility_below_execution" {
+  command = plan
+
+  variables {
+    bridge             = "esm"
+    visibility_timeout = 929
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_visibility_below_dispatcher" {
+  command = plan
+
+  variables {
+    bridge             = "dispatcher"
+    visibility_timeout = 179
   }
 
   expect_failures = [var.visibility_timeout]

@@ -59,7 +59,7 @@ def test_suite(terraform: Copy, suite: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"bridge": "kinesis"}, 'bridge is "kinesis": only "pipe" is available. Use bridge = "pipe".'),
+        ({"bridge": "kinesis"}, 'bridge is "kinesis": there are "pipe", "esm" and "dispatcher". Use one of them.'),
         ({"execution_timeout": 0}, "execution_timeout is 0: a durable execution takes 1 to 31622400 seconds"),
         ({"name": "n" * 40}, "name is 40 characters long: with the suffixes"),
         ({"source_dir": "./modules"}, 'handler is "handler.handler", but there is no file ./modules/handler.py'),
@@ -70,7 +70,15 @@ def test_suite(terraform: Copy, suite: str) -> None:
         ({"message_retention_seconds": 1209600}, "it could expire on arrival"),
         ({"runtime": "python3.12"}, "only python3.13 and newer have durable functions"),
         ({"retention_days": 91}, "retention_days is 91: Lambda keeps executions for 1 to 90 days"),
-        ({"visibility_timeout": 30}, "visibility_timeout is 30: a message is in flight while the pipe collects"),
+        ({"visibility_timeout": 30}, "It takes 60 + batching_window (0), since the pipe collects its batch"),
+        ({"bridge": "esm", "visibility_timeout": 900}, "Set it to 930 or more, or leave it out."),
+        ({"bridge": "esm", "execution_timeout": 901}, 'Set it to 900 or less, or use bridge = "dispatcher" or "pipe".'),
+        ({"bridge": "esm", "batch_size": 11}, "Set batching_window to 1 or more, or batch_size to 10 or less"),
+        ({"bridge": "esm", "fifo": True, "batch_size": 11}, "from a FIFO queue a mapping takes 10 messages at once"),
+        ({"bridge": "esm", "fifo": True, "batching_window": 1}, "a mapping has none on a FIFO queue"),
+        ({"bridge": "dispatcher", "fifo": True, "batching_window": 1}, "a mapping has none on a FIFO queue"),
+        ({"bridge": "dispatcher", "maximum_concurrency": 1}, "maximum_concurrency is 1: a mapping takes 2 to 1000"),
+        ({"bridge": "esm", "filter_patterns": ["body"]}, "filter_patterns holds what is no JSON object: body."),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -1,0 +1,24 @@
+output "arn" {
+  description = "ARN of the dispatcher function, unqualified."
+  value       = module.function.arn
+}
+
+output "event_source_mapping_uuid" {
+  description = "Identifier of the mapping of the queue to the dispatcher."
+  value       = module.mapping.uuid
+}
+
+output "log_group_name" {
+  description = "Name of the dispatcher's log group, which tells the execution of each message."
+  value       = module.function.log_group_name
+}
+
+output "name" {
+  description = "Name of the dispatcher function."
+  value       = module.function.name
+}
+
+output "role_arn" {
+  description = "ARN of the dispatcher's execution role."
+  value       = module.function.role_arn
+}

@@ -1,0 +1,158 @@
+variable "architecture" {
+  description = "Processor of the dispatcher: arm64 (cheaper) or x86_64. Checked by `function`."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+}
+
+variable "artifact_bucket" {
+  description = "S3 bucket for the dispatcher's package, in its region."
+  type        = string
+  nullable    = false
+}
+
+variable "batch_size" {
+  description = "Most messages in one invocation of the dispatcher; each starts an execution of its own. Checked by `event-source-mapping`."
+  type        = number
+  default     = 10
+  nullable    = false
+}
+
+variable "batching_window" {
+  description = "Seconds for which Lambda collects a batch. Not on a FIFO queue. Checked by `event-source-mapping`."
+  type        = number
+  default     = 0
+  nullable    = false
+}
+
+variable "enabled" {
+  description = "Poll the queue; false leaves the messages on it. Running executions go on."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "filter_patterns" {
+  description = "Event patterns as JSON, 5 at most; messages that match none are DELETED by Lambda, not kept. None means that all are handled."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of the queue, and for the dispatcher's package, environment and logs and the filter patterns; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, with filters, kms:Decrypt to lambda.amazonaws.com."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "Days for which CloudWatch Logs keeps the dispatcher's output; 0 keeps it for ever. Checked by `execution-role`."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "maximum_concurrency" {
+  description = "Most concurrent invocations of the dispatcher, 2 to 1000, and so a limit of the rate at which executions start, not of those that run; null for none. Checked by `event-source-mapping`."
+  type        = number
+  default     = null
+}
+
+variable "maximum_pollers" {
+  description = "Provisioned mode: most pollers. Checked by `event-source-mapping`."
+  type        = number
+  default     = null
+}
+
+variable "memory_size" {
+  description = "Memory of the dispatcher in MB. Checked by `function`."
+  type        = number
+  default     = 256
+  nullable    = false
+}
+
+variable "metrics" {
+  description = "Publish the mapping's event counts to CloudWatch."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "minimum_pollers" {
+  description = "Provisioned mode: pollers that are always there. Checked by `event-source-mapping`."
+  type        = number
+  default     = null
+}
+
+variable "name" {
+  description = "Name of the dispatcher function."
+  type        = string
+  nullable    = false
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the IAM policy that bounds the role; null for none. Checked by `execution-role`."
+  type        = string
+  default     = null
+}
+
+variable "python" {
+  description = "Command that starts Python 3.9 or newer on the machine that runs Terraform; it builds the package."
+  type        = string
+  default     = "python3"
+  nullable    = false
+}
+
+variable "runtime" {
+  description = "Lambda runtime of the dispatcher. Its boto3 must know durable executions: python3.13 or newer."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^python3\\.(1[3-9]|[2-9][0-9])$", var.runtime))
+    error_message = "runtime is \"${var.runtime}\": the dispatcher names executions, which the boto3 of older runtimes may not know. Use python3.13 or newer."
+  }
+}
+
+variable "source_queue_arn" {
+  description = "ARN of the SQS queue, standard or FIFO. Checked by `event-source-mapping`."
+  type        = string
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags of the dispatcher, its role, its log group and its mapping."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "target_alias_arn" {
+  description = "ARN of the durable function's alias or version; Lambda refuses an unqualified ARN. The function needs a dead-letter queue: the dispatcher does not learn how its executions end."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.target_alias_arn))
+    error_message = "target_alias_arn is \"${var.target_alias_arn}\": a durable function is invoked by a qualified ARN only. Give the alias ARN, arn:aws:lambda:<region>:<account>:function:<name>:<alias>."
+  }
+}
+
+variable "timeout" {
+  description = "Seconds for one invocation of the dispatcher, 15 to 900. It begins no start that might not end in time."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.timeout >= 15 && var.timeout <= 900 && floor(var.timeout) == var.timeout
+    error_message = "timeout is ${var.timeout}: a start takes up to 11 seconds with its retry, and Lambda stops a function after 900. Choose a whole number from 15 to 900."
+  }
+}
+
+variable "visibility_timeout" {
+  description = "Visibility timeout of the queue in seconds, at least 6 x `timeout` + `batching_window`: checked by `event-source-mapping`, not set."
+  type        = number
+  nullable    = false
+}
