@@ -6,7 +6,7 @@ all, so a held message would age every execution that runs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -50,12 +50,17 @@ class ExecutionClock:
         arn = self._current.get() or ""
         self._skipped[arn] = self._skipped.get(arn, _NONE) + gap
 
+    def skipped(self, execution_arn: str) -> timedelta:
+        """How far the execution's time is ahead of the wall's."""
+        return self._skipped.get(execution_arn, _NONE)
+
     def align(self, execution_arn: str, other_arn: str) -> None:
         """Bring ``execution_arn`` at least to the time of ``other_arn``: a child starts when its parent calls it."""
         other = self._skipped.get(other_arn, _NONE)
         if other > self._skipped.get(execution_arn, _NONE):
             self._skipped[execution_arn] = other
 
-    def forget(self) -> None:
-        """Drop every execution's clock."""
-        self._skipped.clear()
+    def forget(self, execution_arns: Iterable[str]) -> None:
+        """Drop the clocks of executions that are no more."""
+        for arn in execution_arns:
+            self._skipped.pop(arn, None)

@@ -117,7 +117,8 @@ class DurableEngine:
             executor.close()
         for waiters in self._waiters.values():
             for waiter in waiters:
-                waiter.cancel()
+                if not waiter.done():
+                    waiter.set_exception(AwsError("ServiceException", "The sandbox was reset.", status=500))
         self._executors.clear()
         self._names.clear()
         self._waiters.clear()
@@ -210,9 +211,9 @@ class DurableEngine:
     def _callback(self, callback_id: str, send: Callable[[SandboxExecutor], Any]) -> None:
         try:
             arn = CallbackToken.from_str(callback_id).execution_arn
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise AwsError("InvalidParameterValueException", f"Invalid callback ID {callback_id!r}.") from error
-        execution = self.execution(arn)
+        execution = self.execution(str(arn))
         try:
             operation = execution.find_callback_operation(callback_id)[1]
         except AwsApiException as error:

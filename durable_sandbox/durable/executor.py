@@ -71,7 +71,7 @@ class SandboxExecutor(Executor):
 
     def forget(self, function_name: str) -> None:
         """Drop the executions of ``function_name`` from the store."""
-        self.store.discard(function_name)
+        self.clock.forget(self.store.discard(function_name))
 
     # --- overrides of the engine --------------------------------------------------------------------------------
 
@@ -95,9 +95,9 @@ class SandboxExecutor(Executor):
         self._store.save(execution)
         return execution
 
-    def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:
+    def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:  # noqa: ARG002 - engine's signature
         arn = execution.durable_execution_arn
-        self._execution_timeouts[arn] = self._scheduler.call_later(lambda: self._expire(arn), delay=timeout_seconds)
+        self._arm_timeout(arn)
         self._invoke_execution(arn)
 
     def _invoke_handler(self, execution_arn: str) -> Callable[[], Awaitable[None]]:
@@ -115,9 +115,12 @@ class SandboxExecutor(Executor):
             if not self.clock.real_time and self._waits_past_deadline(execution_arn):
                 if self._invocation_gate(execution_arn) is not InvocationState.INVOKING:
                     self.clock.arm(self._deadlines[execution_arn])
-                    self._scheduler.call_later(lambda: self._expire(execution_arn))
+                    self._arm_timeout(execution_arn)
                 return
+            before = self.clock.skipped(execution_arn)
             super()._schedule_earliest_pending(execution_arn)
+            if self.clock.skipped(execution_arn) != before:
+                self._arm_timeout(execution_arn)
 
     def _complete_events(self, execution_arn: str) -> None:
         if (timeout := self._execution_timeouts.pop(execution_arn, None)) is not None:
@@ -125,8 +128,9 @@ class SandboxExecutor(Executor):
         if self._deadlines.pop(execution_arn, None) is None:
             return
         execution = self._store.load(execution_arn)
+        self._disarm(execution)
         if execution.parent_execution_arn is not None:
-            self.clock.align(execution.parent_execution_arn, execution_arn)
+            self._catch_up(execution.parent_execution_arn, execution_arn)
         self._notify_parent_of_terminal_child(execution_arn)
         self._functions.on_closed(execution)
 
@@ -138,6 +142,38 @@ class SandboxExecutor(Executor):
             return False
         earliest = self._earliest_pending_timestamp(self._store.load(execution_arn))
         return earliest is not None and earliest > deadline
+
+    def _arm_timeout(self, execution_arn: str) -> None:
+        """Set the execution's timeout to its deadline; again whenever its time has jumped, which brings that closer."""
+        deadline = self._deadlines.get(execution_arn)
+        if deadline is None:
+            return
+        if (armed := self._execution_timeouts.pop(execution_arn, None)) is not None:
+            armed.cancel()
+        with self.clock.during(execution_arn):
+            left = (deadline - self.clock.now()).total_seconds()
+        self._execution_timeouts[execution_arn] = self._scheduler.call_later(
+            lambda: self._expire(execution_arn), delay=max(left, 0.0)
+        )
+
+    def _catch_up(self, parent_arn: str, child_arn: str) -> None:
+        """A parent has waited as long as its child ran, but no longer than its own timeout."""
+        deadline = self._deadlines.get(parent_arn)
+        if deadline is None or self.clock.real_time:
+            return
+        with self.clock.during(child_arn):
+            ended = self.clock.now()
+        with self.clock.during(parent_arn):
+            self.clock.arm(min(ended, deadline))
+        self._arm_timeout(parent_arn)
+
+    def _disarm(self, execution: Execution) -> None:
+        """Cancel the timers that the engine leaves behind when an execution ends early."""
+        if (wakeup := self._pending_wakeup.pop(execution.durable_execution_arn, None)) is not None:
+            wakeup.cancel()
+        for operation in execution.operations:
+            if operation.callback_details is not None:
+                self._cleanup_callback_timeouts(operation.callback_details.callback_id)
 
     def _expire(self, execution_arn: str) -> None:
         execution: Any = self._store.load(execution_arn)

@@ -46,7 +46,9 @@ class HandlerInvoker:
     ) -> Future[InvokeResponse]:
         """Start one invocation of ``name:version``; StartedPool hands its future to the engine."""
         payload = json.dumps(input.to_json_dict()).encode()
-        return asyncio.run_coroutine_threadsafe(self._run(function_name, payload), self._loop)
+        return asyncio.run_coroutine_threadsafe(
+            self._run(function_name, input.durable_execution_arn, payload), self._loop
+        )
 
     def update_endpoint(self, endpoint_url: str, region_name: str) -> None:
         """There is one endpoint."""
@@ -54,10 +56,10 @@ class HandlerInvoker:
     def inherit_endpoint(self, child_execution_arn: str, parent_execution_arn: str) -> None:
         """There is one endpoint."""
 
-    async def _run(self, identifier: str, payload: bytes) -> InvokeResponse:
+    async def _run(self, identifier: str, execution_arn: str, payload: bytes) -> InvokeResponse:
         name, _, version = identifier.partition(":")
         try:
-            result = await self._functions.run_handler(self._region, name, version or "$LATEST", payload)
+            result = await self._functions.run_handler(self._region, name, version or "$LATEST", execution_arn, payload)
         except AwsError as error:
             if error.code == "ResourceNotFoundException":
                 raise ResourceNotFoundException(error.message) from error

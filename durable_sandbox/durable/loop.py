@@ -66,8 +66,8 @@ async def _run_later(func: Callable[[], Any], delay: float) -> None:
         if inspect.isawaitable(result):
             await result
     except Exception:
+        # Nobody awaits a scheduled task: the log is where its failure can be seen.
         logger.exception("a scheduled task of the durable engine failed")
-        raise
 
 
 class _Lane:
@@ -77,7 +77,7 @@ class _Lane:
         self._arn = arn
         self._store = store
         self._queue: deque[tuple[ExecutionTask[Any], Future[Any]]] = deque()
-        self._running = False
+        self.running = False
         self.status = InvocationState.PRE_INVOKE
 
     def set_status(self, status: InvocationState) -> None:
@@ -88,18 +88,29 @@ class _Lane:
         """The execution, for a task."""
         return self._store.load(self._arn)
 
+    @property
+    def over(self) -> bool:
+        """Whether the execution is closed or, its function deleted, forgotten."""
+        if self.status is InvocationState.COMPLETED:
+            return True
+        try:
+            self._store.load(self._arn)
+        except KeyError:
+            return True
+        return False
+
     def submit(self, task: ExecutionTask[T]) -> Future[T]:
         """Run ``task`` now, or after the one that is running and submitted it."""
         future: Future[T] = Future()
         self._queue.append((task, future))
-        if self._running:
+        if self.running:
             return future
-        self._running = True
+        self.running = True
         try:
             while self._queue:
                 self._run(*self._queue.popleft())
         finally:
-            self._running = False
+            self.running = False
         return future
 
     def _run(self, task: ExecutionTask[Any], future: Future[Any]) -> None:
@@ -131,8 +142,11 @@ class LoopRegistry(ExecutionRegistry):
     def submit(self, execution_arn: str, task: ExecutionTask[T]) -> Future[T]:
         """Run ``task`` on the lane of ``execution_arn``."""
         with self._clock.during(execution_arn):
-            future: Future[T] = self.get_or_create(execution_arn).submit(task)
-            return future
+            lane = self.get_or_create(execution_arn)
+            future: Future[T] = lane.submit(task)
+        if not lane.running and lane.over:
+            self.remove(execution_arn)
+        return future
 
     def get(self, execution_arn: str) -> Any:
         """The lane, if there is one."""

@@ -44,8 +44,10 @@ class Functions(Protocol):
         """The target of a chained invoke. Raises AwsError if there is none or it may not be invoked so."""
         ...
 
-    async def run_handler(self, region: str, function_name: str, version: str, payload: bytes) -> HandlerResult:
-        """Invoke the handler once. Raises AwsError when Lambda would refuse (function gone, throttled)."""
+    async def run_handler(
+        self, region: str, function_name: str, version: str, execution_arn: str, payload: bytes
+    ) -> HandlerResult:
+        """Invoke the handler once. Raises AwsError when Lambda would refuse (function gone, execution closed)."""
         ...
 
     async def invoke_plain(self, parent: Execution, target: PlainTarget, payload: bytes) -> HandlerResult:

@@ -9,11 +9,13 @@ from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecu
 class ExecutionMemory(InMemoryExecutionStore):
     """The engine's memory store, with the means to forget a deleted function's executions."""
 
-    def discard(self, function_name: str) -> None:
-        """Drop every execution of ``function_name``."""
+    def discard(self, function_name: str) -> list[str]:
+        """Drop every execution of ``function_name``; returns their ARNs."""
         with self._lock:
-            for arn in [a for a, e in self._store.items() if e.start_input.function_name == function_name]:
+            dropped = [a for a, e in self._store.items() if e.start_input.function_name == function_name]
+            for arn in dropped:
                 del self._store[arn]
+        return dropped
 
     def of_function(self, function_name: str | None) -> list[Execution]:
         """Executions in the order of their start, of one function or of all."""

@@ -92,6 +92,11 @@ class AsyncQueue:
                     return
                 wait, throttle_wait = throttle_wait, min(throttle_wait * 2, THROTTLE_LONGEST_SECONDS)
                 message, status = error.message, error.status
+            except Exception as error:
+                # A fault of the sandbox or its machine (no process, no memory): what AWS calls a system error.
+                logger.exception("async event %s: the attempt failed inside the sandbox", event.request_id)
+                wait, throttle_wait = throttle_wait, min(throttle_wait * 2, THROTTLE_LONGEST_SECONDS)
+                message, status = f"{type(error).__name__}: {error}", 500
             else:
                 if result.error is None:
                     return

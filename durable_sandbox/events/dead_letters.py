@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 from __future__ import annotations
 
 import logging
+import re
 
 from durable_sandbox.aws.arns import Arn, queue_url
 from durable_sandbox.aws.call import Api, Caller
@@ -14,6 +15,8 @@ from durable_sandbox.aws.errors import AwsError
 logger = logging.getLogger(__name__)
 
 MAX_ERROR_BYTES = 1024
+_UNSENDABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What SQS refuses in a message (its SendMessage page); a coloured error message must not cost the event."""
 
 
 async def send_dead_letter(
@@ -34,7 +37,7 @@ async def send_dead_letter(
         "ErrorCode": {"DataType": "Number", "StringValue": str(error_code)},
         "ErrorMessage": {
             "DataType": "String",
-            "StringValue": error_message.encode()[:MAX_ERROR_BYTES].decode(errors="ignore") or "unknown",
+            "StringValue": _sendable(error_message) or "unknown",
         },
     }
     text = body.decode(errors="replace")
@@ -53,3 +56,10 @@ async def send_dead_letter(
             error.code,
             error.message,
         )
+    except Exception:
+        logger.exception("DeadLetterErrors: event %s could not be sent to %s", request_id, target_arn)
+
+
+def _sendable(text: str) -> str:
+    shown = _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return shown.encode()[:MAX_ERROR_BYTES].decode(errors="ignore")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -50,6 +51,7 @@ class Environment:
         self.spec = spec
         self.idle_since = time.monotonic()
         self.invocations = 0
+        self.initialised = False
         self._settings = settings
         self._log = log
         self._on_idle = on_idle
@@ -84,6 +86,16 @@ class Environment:
 
     async def start(self, python: Path, credentials: Credentials) -> None:
         """Start the process. It reports by ``on_idle`` when its module is loaded, by ``on_death`` when it is not."""
+        try:
+            await self._launch(python, credentials)
+        except BaseException:
+            # Nobody else knows of it yet, so nobody else would let go of its port and folder.
+            if self._server:
+                self._server.close()
+            self._scratch.cleanup()
+            raise
+
+    async def _launch(self, python: Path, credentials: Credentials) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: RuntimeApiConnection(self), "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
@@ -146,8 +158,7 @@ class Environment:
     def kill(self) -> None:
         """End the process at once. A running event fails as crashed."""
         if self._process and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
+            self._kill_group()
 
     async def close(self) -> None:
         """Kill and wait until everything of this environment is gone."""
@@ -163,6 +174,7 @@ class Environment:
             self._init_guard.cancel()
             self._init_guard = None
         self.settled.set()
+        self.initialised = True
         self._next = reply
         self._request = None
         self.idle_since = time.monotonic()
@@ -200,6 +212,7 @@ class Environment:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, by start()
         self._reader = asyncio.ensure_future(self._read_output(self._process.stdout))
         await self._process.wait()
+        self._kill_group()
         await self._drain_output()
         self.settled.set()
         self._next = None
@@ -212,6 +225,12 @@ class Environment:
             self._server.close()
         self._scratch.cleanup()
         self._on_death(self)
+
+    def _kill_group(self) -> None:
+        # With what the handler started: a child would keep the output pipe open, and outlive the sandbox.
+        if self._process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _read_output(self, stream: asyncio.StreamReader) -> None:
         while True:

@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,6 +24,8 @@ from durable_sandbox.runtime.pythons import Interpreters
 from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest, RuntimeSpec
 
 _REAP_EVERY_SECONDS = 30
+_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile raises for an archive that is damaged, encrypted or compressed in a way it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Runtime:
         self._settings = LaunchSettings(build_layer(self._home / "layer"), endpoint_url)
         self._interpreters = Interpreters()
         self._pools: dict[tuple[str, str, str, str], EnvironmentPool] = {}
+        self._retired: set[EnvironmentPool] = set()
+        """Pools that still finish events: their processes must end with the sandbox too."""
         self._starting = asyncio.Semaphore(os.cpu_count() or 1)
         self._headroom = Headroom()
         self._reaper: asyncio.Task[None] | None = None
@@ -60,14 +65,19 @@ class Runtime:
         try:
             with zipfile.ZipFile(io.BytesIO(archive)) as package:
                 package.extractall(staging)  # ZipFile drops absolute paths and ".." by itself
-        except zipfile.BadZipFile as error:
-            shutil.rmtree(staging)
+            target.parent.mkdir(exist_ok=True)
+            staging.rename(target)
+        except _BAD_ARCHIVE as error:
             raise AwsError(
                 "InvalidParameterValueException",
                 "Could not unzip uploaded file. Please check your file, then try again.",
             ) from error
-        target.parent.mkdir(exist_ok=True)
-        staging.rename(target)
+        except OSError:
+            # Unpacked by another thread meanwhile: several functions often share one package.
+            if not target.exists():
+                raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
         return target
 
     async def invoke(self, spec: RuntimeSpec, request: InvocationRequest) -> InvocationOutcome:
@@ -85,21 +95,31 @@ class Runtime:
         """Let go of the environments of a function (or one version) whose revision is not ``keep``."""
         for key in [k for k in self._pools if k[:2] == (region, function_name)]:
             if (version is None or key[2] == version) and key[3] != keep:
-                self._pools.pop(key).retire()
+                pool = self._pools.pop(key)
+                pool.retire()
+                self._retired.add(pool)
 
     def environments(self) -> list[EnvironmentSummary]:
         """Every live environment."""
         return [
-            EnvironmentSummary(key[0], key[1], key[2], environment.pid, environment.busy, environment.invocations)
-            for key, pool in self._pools.items()
+            EnvironmentSummary(
+                environment.spec.region,
+                environment.spec.function_name,
+                environment.spec.version,
+                environment.pid,
+                environment.busy,
+                environment.invocations,
+            )
+            for pool in (*self._pools.values(), *self._retired)
             for environment in pool.environments
             if environment.pid is not None
         ]
 
     async def reset(self) -> None:
         """End every environment."""
-        pools = list(self._pools.values())
+        pools = [*self._pools.values(), *self._retired]
         self._pools.clear()
+        self._retired.clear()
         await asyncio.gather(*(pool.close() for pool in pools))
 
     async def close(self) -> None:
@@ -122,3 +142,4 @@ class Runtime:
             await asyncio.sleep(_REAP_EVERY_SECONDS)
             for pool in self._pools.values():
                 pool.reap()
+            self._retired = {pool for pool in self._retired if not pool.drained}

@@ -13,7 +13,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
+from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.runtime.environment import Environment
 from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest
 
@@ -21,6 +23,8 @@ PATIENCE_SECONDS = 0.1
 BUSY_PATIENCE_SECONDS = 2.0
 """How long an event waits, for each live environment, before one more starts on a machine without idle processors."""
 IDLE_SECONDS = 300
+START_SECONDS = 2.0
+"""How long a start counts as work for a processor: as many run at once as there are cores."""
 _CORES = os.cpu_count() or 1
 AT_ONCE = max(2, _CORES)
 """Environments that start as soon as events find none idle."""
@@ -46,6 +50,8 @@ class EnvironmentPool:
         self._waiting_since: float | None = None
         self._pressure: asyncio.TimerHandle | None = None
         self._launches: set[asyncio.Task[None]] = set()
+        """Starts that have not settled; of these, ``_launching`` are not among ``environments`` yet."""
+        self._launching = 0
         self._retired = False
         self.environments: set[Environment] = set()
         self.starts = 0
@@ -59,14 +65,14 @@ class EnvironmentPool:
 
     def idle(self, environment: Environment) -> None:
         """``environment`` asks for an event."""
-        if self._retired:
-            environment.kill()
-            return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(environment)
                 return
+        if self._retired:
+            environment.kill()
+            return
         self._idle.append(environment)
 
     def died(self, environment: Environment) -> None:
@@ -74,7 +80,7 @@ class EnvironmentPool:
         self.environments.discard(environment)
         if environment in self._idle:
             self._idle.remove(environment)
-        if environment.invocations == 0 and self._waiting:
+        if not environment.initialised and self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(InitFailedError(environment.init_failure()))
@@ -87,18 +93,29 @@ class EnvironmentPool:
             environment.kill()
 
     def retire(self) -> None:
-        """Serve nothing new; let running events finish."""
+        """Serve nothing new; let running and waiting events finish."""
         self._retired = True
         for environment in self._idle:
             environment.kill()
         self._idle.clear()
 
     async def close(self) -> None:
-        """End everything now."""
+        """End everything now. Waiting events fail with AwsError."""
         self.retire()
-        for task in self._launches:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(AwsError("ServiceException", "The sandbox was reset.", status=500))
+        launches = list(self._launches)
+        for task in launches:
             task.cancel()
+        await asyncio.gather(*launches, return_exceptions=True)
         await asyncio.gather(*(environment.close() for environment in list(self.environments)))
+
+    @property
+    def drained(self) -> bool:
+        """Whether no environment is left and none is to come."""
+        return not (self.environments or self._launches or self._waiting)
 
     async def _acquire(self) -> Environment | InvocationOutcome:
         while self._idle:
@@ -120,7 +137,7 @@ class EnvironmentPool:
 
     @property
     def _live(self) -> int:
-        return len(self.environments) + len(self._launches)
+        return len(self.environments) + self._launching
 
     def _watch_pressure(self) -> None:
         if self._pressure is None and self._waiting:
@@ -151,6 +168,7 @@ class EnvironmentPool:
 
     def _start_one(self) -> None:
         task = asyncio.get_running_loop().create_task(self._start())
+        self._launching += 1
         self._launches.add(task)
         task.add_done_callback(self._launches.discard)
 
@@ -159,15 +177,23 @@ class EnvironmentPool:
             try:
                 environment = await self._launch(self)
             except Exception as error:  # noqa: BLE001 - whatever stops a launch is the waiting caller's to see
-                while self._waiting:
-                    waiter = self._waiting.popleft()
-                    if not waiter.done():
-                        waiter.set_exception(error)
-                        return
+                self._refuse_one(error)
                 return
+            finally:
+                self._launching -= 1
             self.environments.add(environment)
             self.starts += 1
-            await environment.settled.wait()
+            # A module that sleeps or calls another function while it loads must not hold up all other starts.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(environment.settled.wait(), START_SECONDS)
+        await environment.settled.wait()
+
+    def _refuse_one(self, error: Exception) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
 
 
 class InitFailedError(Exception):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -118,6 +121,27 @@ def test_an_execution_times_out_in_modelled_time(sandbox: Sandbox, functions: Fu
     )
     message = sandbox.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"][0]
     assert json.loads(message["Body"]) == {"hold": 601}
+
+
+def test_a_timeout_counts_what_was_skipped(functions: Functions) -> None:
+    live = functions.durable(timeout=61)
+    execution = functions.finished(functions.start(live, {"hold": 60, "callback": True}))
+    assert execution["Status"] == "TIMED_OUT"
+    lasted = (execution["EndTimestamp"] - execution["StartTimestamp"]).total_seconds()
+    assert lasted == pytest.approx(61, abs=1)
+
+
+def test_a_parent_waits_for_its_child_no_longer_than_its_own_timeout(functions: Functions) -> None:
+    child = functions.durable(timeout=7200)
+    parent = functions.durable(DURABLE.replace('{"from": "parent"}', '{"hold": 3600}'), timeout=600)
+    execution = functions.finished(functions.start(parent, {"invoke": child}))
+    assert execution["Status"] == "TIMED_OUT"
+    lasted = (execution["EndTimestamp"] - execution["StartTimestamp"]).total_seconds()
+    assert lasted == pytest.approx(600, abs=5)
+    patient = functions.durable(DURABLE.replace('{"from": "parent"}', '{"hold": 3600}'), timeout=4000)
+    execution = functions.finished(functions.start(patient, {"invoke": child}))
+    assert execution["Status"] == "SUCCEEDED"
+    assert execution["EndTimestamp"] - execution["StartTimestamp"] >= timedelta(hours=1)
 
 
 def test_a_failed_execution_sends_its_event_to_the_dead_letter_queue(
@@ -244,6 +268,35 @@ def test_deleting_a_function_stops_its_executions(sandbox: Sandbox, functions: F
     assert json.loads(message["Body"]) == {"callback": True}
 
 
+def test_deleting_a_version_loses_no_event(sandbox: Sandbox, functions: Functions, queue: str) -> None:
+    target = f"arn:aws:sqs:us-east-1:123456789012:{queue.rsplit('/', 1)[1]}"
+    live = functions.durable(DeadLetterConfig={"TargetArn": target})
+    name = live.split(":")[0]
+    _callback_id(functions, functions.start(live, {"callback": True}))
+    functions.client.delete_alias(FunctionName=name, Name="live")
+    functions.client.delete_function(FunctionName=name, Qualifier="1")
+    functions.client.delete_function(FunctionName=name)
+    message = sandbox.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"][0]
+    assert json.loads(message["Body"]) == {"callback": True}
+
+
+def test_an_error_message_that_sqs_refuses_loses_no_event(sandbox: Sandbox, functions: Functions, queue: str) -> None:
+    target = f"arn:aws:sqs:us-east-1:123456789012:{queue.rsplit('/', 1)[1]}"
+    live = functions.durable(DeadLetterConfig={"TargetArn": target})
+    functions.start(live, {"fail": "\x1b[31mred"})
+    message = sandbox.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10, MessageAttributeNames=["All"])
+    assert (
+        message["Messages"][0]["MessageAttributes"]["ErrorMessage"]["StringValue"] == "\N{REPLACEMENT CHARACTER}[31mred"
+    )
+
+
+@pytest.mark.parametrize("token", [b"[1]", b'{"arn": 1, "op": 2}', b'{"arn": "foo", "op": "2"}', b"{}", b"\xff"])
+def test_a_made_up_callback_id_is_the_callers_mistake(functions: Functions, token: bytes) -> None:
+    with pytest.raises(ClientError) as refused:
+        functions.client.send_durable_execution_callback_success(CallbackId=base64.b64encode(token).decode())
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
 def test_throttles_are_waited_out(functions: Functions) -> None:
     slow = functions.deploy("import time\ndef handler(event, context):\n    time.sleep(0.1)\n    return 'done'\n")
     live = functions.durable()
@@ -251,3 +304,17 @@ def test_throttles_are_waited_out(functions: Functions) -> None:
         functions.client.put_function_concurrency(FunctionName=function.split(":")[0], ReservedConcurrentExecutions=1)
     arns = [functions.start(live, {"invoke": slow}) for _ in range(6)]
     assert [functions.finished(arn)["Status"] for arn in arns] == ["SUCCEEDED"] * 6
+
+
+def test_a_stopped_execution_that_was_throttled_runs_no_handler(functions: Functions, tmp_path: Path) -> None:
+    note = tmp_path / "runs"
+    live = functions.durable(DURABLE.replace("REVISION = 1", f"REVISION = open({str(note)!r}, 'a').write('x')"))
+    name = live.split(":")[0]
+    functions.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    arn = functions.start(live, {"value": 1})
+    functions.client.stop_durable_execution(DurableExecutionArn=arn)
+    functions.client.delete_function_concurrency(FunctionName=name)
+    time.sleep(0.5)  # the back-off ends, and nothing is to happen
+    assert not note.exists()
+    assert functions.finished(functions.start(live, {"value": 2}))["Status"] == "SUCCEEDED"
+    assert note.exists()

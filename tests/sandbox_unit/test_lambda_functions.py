@@ -116,3 +116,26 @@ def test_durability_cannot_be_added_later(functions: Functions) -> None:
 def test_an_operation_that_is_not_emulated_says_so(functions: Functions) -> None:
     with pytest.raises(ClientError, match="does not implement lambda:GetAccountSettings"):
         functions.client.get_account_settings()
+
+
+def test_a_refused_update_changes_nothing(functions: Functions) -> None:
+    name = functions.deploy(ECHO).split(":")[0]
+    before = functions.client.get_function_configuration(FunctionName=name)
+    with pytest.raises(ClientError, match="timeout"):
+        functions.client.update_function_configuration(FunctionName=name, Handler="other.handler", Timeout=901)
+    after = functions.client.get_function_configuration(FunctionName=name)
+    assert (after["Handler"], after["RevisionId"]) == (before["Handler"], before["RevisionId"])
+
+
+def test_an_empty_key_takes_the_key_away(functions: Functions) -> None:
+    name = functions.deploy(ECHO, KMSKeyArn="arn:aws:kms:us-east-1:123456789012:key/1").split(":")[0]
+    assert "KMSKeyArn" in functions.client.get_function_configuration(FunctionName=name)
+    functions.client.update_function_configuration(FunctionName=name, KMSKeyArn="")
+    assert "KMSKeyArn" not in functions.client.get_function_configuration(FunctionName=name)
+    assert "KMSKeyArn" in functions.client.get_function_configuration(FunctionName=name, Qualifier="1")
+
+
+def test_an_alias_may_name_latest(functions: Functions) -> None:
+    name = functions.deploy(ECHO).split(":")[0]
+    functions.client.create_alias(FunctionName=name, Name="dev", FunctionVersion="$LATEST")
+    assert functions.client.invoke(FunctionName=f"{name}:dev")["ExecutedVersion"] == "$LATEST"

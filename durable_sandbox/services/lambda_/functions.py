@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from durable_sandbox.aws.call import Call
@@ -108,8 +109,11 @@ class FunctionOperations(LambdaContext):
                 "configuration",
                 Type="User",
             )
-        apply_settings(function.latest, call.params)
-        function.latest.durable = durable_config(given, function.latest.durable)
+        # On a copy: a refused member must not leave the others applied.
+        changed = replace(function.latest, settings=dict(function.latest.settings))
+        apply_settings(changed, call.params)
+        changed.durable = durable_config(given, changed.durable)
+        function.latest = changed
         self._changed(function)
         return function.latest.to_api(qualified=False)
 

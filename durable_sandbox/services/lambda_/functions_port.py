@@ -50,12 +50,17 @@ class EnginePort:
             )
         return durable_target(version)
 
-    async def run_handler(self, region: str, function_name: str, version: str, payload: bytes) -> HandlerResult:
+    async def run_handler(
+        self, region: str, function_name: str, version: str, execution_arn: str, payload: bytes
+    ) -> HandlerResult:
         """Invoke the handler of one version once, as the durable backend does."""
         reference = FunctionReference(region, function_name, version)
 
         async def invoke() -> HandlerResult:
             function, target = self._lambda.functions.version(reference)
+            if self._lambda.engine.execution(execution_arn).is_complete:
+                # Stopped or timed out while it was throttled: its handler must not start any more.
+                raise AwsError("ResourceConflictException", f"{execution_arn} is closed.", status=409)
             request_id = str(uuid4())
             outcome = await self._lambda.run(function, target, reference, payload, request_id)
             return HandlerResult(request_id, outcome.payload, outcome.function_error is not None)

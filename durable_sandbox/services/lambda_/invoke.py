@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from aws_durable_execution_sdk_python_testing.execution import Execution
@@ -34,12 +35,23 @@ _ASYNC_SESSION = "awslambda-async"
 _ZERO_RESERVED = b'{"errorMessage": "Reserved concurrency is 0: no event of this function is attempted."}'
 
 
+@dataclass(frozen=True, slots=True)
+class AsyncStart:
+    """An Event invocation that started an execution: its request, and the version whose dead-letter target counts.
+
+    The version itself, not its number: it may be deleted before the execution ends.
+    """
+
+    request_id: str
+    version: Version
+
+
 class InvokeOperations(LambdaContext):
     """The data plane."""
 
     async_queue: AsyncQueue
-    async_starts: dict[str, str]
-    """Execution ARN -> request id, of executions that an Event invocation started: these have a dead-letter target."""
+    async_starts: dict[str, AsyncStart]
+    """By execution ARN, of executions that an Event invocation started: these have a dead-letter target."""
 
     async def invoke(self, call: Call) -> Mapping[str, Any]:
         """Invoke (limits: botocore's lambda model and the Lambda quotas page)."""
@@ -118,7 +130,7 @@ class InvokeOperations(LambdaContext):
         arn, new = self.engine.start(durable_target(version), name, payload or b"{}")
         if kind == "Event":
             if new:
-                self.async_starts[arn] = call.request_id
+                self.async_starts[arn] = AsyncStart(call.request_id, version)
             return {"StatusCode": 202, "Payload": b"", "DurableExecutionArn": arn, "ExecutedVersion": version.version}
         execution = await self.engine.wait(arn)
         return _durable_answer(execution, version)
@@ -162,8 +174,9 @@ class InvokeOperations(LambdaContext):
             )
         if payload:
             try:
-                json.loads(payload)
-            except ValueError as error:
+                # As text: json.loads would take UTF-16 bytes too. NaN and Infinity are Python's own.
+                json.loads(payload.decode(), parse_constant=_no_constant)
+            except (ValueError, RecursionError) as error:
                 raise AwsError(
                     "InvalidRequestContentException",
                     f"Could not parse request body into json: {error}",
@@ -213,6 +226,10 @@ def _durable_answer(execution: Execution, version: Version) -> dict[str, Any]:
     }
     payload = json.dumps({key: value for key, value in shown.items() if value is not None})
     return answer | {"FunctionError": "Unhandled", "Payload": payload.encode()}
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def _decoded(client_context: str | None) -> str | None:

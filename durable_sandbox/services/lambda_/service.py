@@ -16,11 +16,11 @@ from durable_sandbox.events.async_queue import AsyncQueue
 from durable_sandbox.events.dead_letters import send_dead_letter
 from durable_sandbox.runtime.manager import EnvironmentSummary, Runtime
 from durable_sandbox.services.lambda_.durable_api import DurableOperations
-from durable_sandbox.services.lambda_.functions import FunctionOperations
 from durable_sandbox.services.lambda_.functions_port import EnginePort
 from durable_sandbox.services.lambda_.invoke import InvokeOperations
+from durable_sandbox.services.lambda_.mapping_model import MappingRegistry
+from durable_sandbox.services.lambda_.mappings import MappingOperations
 from durable_sandbox.services.lambda_.model import Version
-from durable_sandbox.services.lambda_.naming import FunctionReference
 from durable_sandbox.services.lambda_.store import FunctionStore
 from durable_sandbox.services.lambda_.versions import VersionOperations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _DEAD_LETTER_STATUSES = frozenset({"FAILED", "TIMED_OUT", "STOPPED"})
 
 
-class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, DurableOperations, Service):
+class LambdaService(MappingOperations, VersionOperations, InvokeOperations, DurableOperations, Service):
     """AWS Lambda. Touched from one event loop only."""
 
     name = "lambda"
@@ -43,6 +43,9 @@ class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, Dur
         self.functions = FunctionStore(account)
         self.async_queue = AsyncQueue(api, time)
         self.async_starts = {}
+        self.mappings = MappingRegistry(
+            api=api, identities=identities, time=time, functions=self.functions, account=account
+        )
         self.engine = DurableEngine(EnginePort(self, api, identities, time, self._execution_closed), time)
         self._deliveries: set[asyncio.Task[None]] = set()
 
@@ -67,7 +70,12 @@ class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, Dur
                     "idle": sum(not e.busy for e in mine),
                 }
             )
-        return {"functions": functions, "executions": counts, "async_events": self.async_queue.waiting}
+        return {
+            "functions": functions,
+            "mappings": self.mappings.status(),
+            "executions": counts,
+            "async_events": self.async_queue.waiting,
+        }
 
     def execution_counts(self) -> dict[str, dict[str, int]]:
         """Executions by function and status."""
@@ -80,13 +88,15 @@ class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, Dur
         return counts
 
     async def reset(self) -> None:
-        """Drop all functions, events and executions, and end all environments."""
+        """Drop all functions, mappings, events and executions, and end all environments."""
+        await self.mappings.reset()
+        # First: what is invoked while the rest ends finds no function, and starts nothing that would stay.
+        self.functions.clear()
+        self.async_starts.clear()
         self.engine.reset()
         await self.async_queue.reset()
         for task in list(self._deliveries):
             task.cancel()
-        self.functions.clear()
-        self.async_starts.clear()
         await self.runtime.reset()
 
     async def close(self) -> None:
@@ -100,18 +110,13 @@ class LambdaService(FunctionOperations, VersionOperations, InvokeOperations, Dur
         https://docs.aws.amazon.com/lambda/latest/dg/durable-best-practices.html
         """
         self.engine.closed(execution)
-        request_id = self.async_starts.pop(execution.durable_execution_arn, None)
-        if request_id is None or execution.current_status().value not in _DEAD_LETTER_STATUSES:
+        start = self.async_starts.pop(execution.durable_execution_arn, None)
+        if start is None or execution.current_status().value not in _DEAD_LETTER_STATUSES:
             return
-        # Resolved now: the execution may have ended because its function is being deleted.
-        start: Any = execution.start_input
-        _, version = self.functions.version(
-            FunctionReference(execution.region, start.function_name, start.function_qualifier)
-        )
-        if version.dead_letter_target is None:
+        if start.version.dead_letter_target is None:
             logger.warning("%s did not succeed and has no dead-letter target", execution.durable_execution_arn)
             return
-        delivery = self._dead_letter(execution, version, version.dead_letter_target, request_id)
+        delivery = self._dead_letter(execution, start.version, start.version.dead_letter_target, start.request_id)
         task = asyncio.get_running_loop().create_task(delivery)
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)

@@ -60,7 +60,7 @@ def apply_settings(version: Version, params: Mapping[str, Any]) -> None:
         version.logging = dict(params["LoggingConfig"])
         if version.logging.get("LogFormat") == "JSON":
             version.logging = {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"} | version.logging
-    version.settings |= {name: params[name] for name in _KEPT if params.get(name)}
+    _apply_kept(version, params)
 
 
 def durable_config(given: Mapping[str, Any] | None, before: DurableConfig | None) -> DurableConfig | None:
@@ -100,6 +100,14 @@ def _apply_scalars(version: Version, params: Mapping[str, Any]) -> None:
         if not 128 <= params["MemorySize"] <= 10240:  # noqa: PLR2004 - Lambda quotas, MB
             raise _constraint("memorySize", params["MemorySize"], "between 128 and 10240")
         version.memory_size = params["MemorySize"]
+
+
+def _apply_kept(version: Version, params: Mapping[str, Any]) -> None:
+    for name in _KEPT:
+        if params.get(name):
+            version.settings[name] = params[name]
+        elif name in params:  # an empty value, as KMSKeyArn "", takes the setting away
+            version.settings.pop(name, None)
 
 
 def _invalid(message: str) -> AwsError:

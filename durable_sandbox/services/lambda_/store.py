@@ -66,10 +66,10 @@ class FunctionStore:
         """The version behind a number, an alias (weighted at random), ``$LATEST`` or no qualifier."""
         function = self.get(reference)
         qualifier = reference.qualifier
-        if qualifier is None or qualifier == LATEST:
-            return function, function.latest
-        alias = function.aliases.get(qualifier)
+        alias = function.aliases.get(qualifier or "")
         number = _routed(alias) if alias else qualifier
+        if number is None or number == LATEST:
+            return function, function.latest
         version = function.versions.get(number)
         if version is None:
             raise not_found(function.arn(qualifier))
