@@ -139,3 +139,12 @@ def test_an_alias_may_name_latest(functions: Functions) -> None:
     name = functions.deploy(ECHO).split(":")[0]
     functions.client.create_alias(FunctionName=name, Name="dev", FunctionVersion="$LATEST")
     assert functions.client.invoke(FunctionName=f"{name}:dev")["ExecutedVersion"] == "$LATEST"
+
+
+def test_reserved_concurrency_leaves_the_account_its_unreserved_part(functions: Functions) -> None:
+    name = functions.deploy(ECHO).split(":")[0]
+    with pytest.raises(ClientError, match=r"below its minimum value of \[100\]"):
+        functions.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=901)
+    functions.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=5)
+    assert functions.client.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 5
+    functions.client.delete_function_concurrency(FunctionName=name)

@@ -14,6 +14,9 @@ from durable_sandbox.services.lambda_.model import LATEST, Code, Function, Versi
 from durable_sandbox.services.lambda_.settings import apply_settings, durable_config, refuse_unsupported
 
 MAX_NAME = 64
+ACCOUNT_CONCURRENCY = 1000
+MIN_UNRESERVED = 100
+"""https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html: 1,000 by default, 100 kept unreserved."""
 
 
 class FunctionOperations(LambdaContext):
@@ -134,7 +137,18 @@ class FunctionOperations(LambdaContext):
     def put_function_concurrency(self, call: Call) -> Mapping[str, Any]:
         """PutFunctionConcurrency."""
         function = self.functions.get(self.reference(call))
-        function.reserved_concurrency = call.params["ReservedConcurrentExecutions"]
+        wanted = call.params["ReservedConcurrentExecutions"]
+        others = sum(
+            f.reserved_concurrency or 0 for f in self.functions if f.region == call.region and f is not function
+        )
+        if ACCOUNT_CONCURRENCY - others - wanted < MIN_UNRESERVED:
+            raise AwsError(
+                "InvalidParameterValueException",
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+                f"below its minimum value of [{MIN_UNRESERVED}].",
+                Type="User",
+            )
+        function.reserved_concurrency = wanted
         return {"ReservedConcurrentExecutions": function.reserved_concurrency}
 
     def get_function_concurrency(self, call: Call) -> Mapping[str, Any]:
