@@ -6,12 +6,12 @@ import time
 
 import psutil
 
-BUSY_PERCENT = 85.0
-_SAMPLE_SECONDS = 0.1
+BUSY_PERCENT = 80.0
+_SAMPLE_SECONDS = 0.25
 
 
 class Headroom:
-    """Samples the processors' load, at most ten times a second."""
+    """Samples the processors' load, at most four times a second."""
 
     def __init__(self) -> None:
         psutil.cpu_percent()
@@ -19,7 +19,7 @@ class Headroom:
         self._percent = 0.0
 
     def exists(self) -> bool:
-        """Whether the processors were less than 85 % busy lately."""
+        """Whether the processors were less than 80 % busy lately."""
         now = time.monotonic()
         if now - self._sampled >= _SAMPLE_SECONDS:
             self._percent = psutil.cpu_percent()
