@@ -2,7 +2,7 @@ locals {
   sample       = var.source_dir == null
   sample_steps = local.sample && var.steps == null
 
-  # The sample bundles the durable SDK alone: the runtime ships the rest, and 16 MB more would be paid at cold starts.
+  # The sample bundles the durable SDK alone: the runtime ships the rest, and 19 MB more would be paid at cold starts.
   pip_arguments = concat(local.sample ? ["--no-deps"] : [], var.pip_arguments)
 }
 
