@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -108,18 +109,21 @@ def callback_id(execution: str) -> str:
     return base64.b64encode(json.dumps({"arn": execution, "op": "1"}).encode()).decode()
 
 
+@cache
 def model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
 def sample_params(operation: OperationModel) -> dict[str, Any]:
-    """Parameters with every member that botocore requires, texts being the member's name."""
+    """Parameters with every member that botocore requires: ARNs where the name says so, other texts the name."""
     shape = operation.input_shape
     return {} if shape is None else {name: _sample(shape.members[name], name) for name in shape.required_members}
 
 
 def _sample(shape: Shape, name: str) -> Any:
     kind = shape.type_name
+    if kind == "string" and name.lower().endswith("arn"):
+        return f"arn:aws:any:{REGION}:{ACCOUNT}:{name}"
     if kind == "structure":
         return {member: _sample(shape.members[member], member) for member in shape.required_members}
     if kind == "list":

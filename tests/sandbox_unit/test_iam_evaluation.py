@@ -180,6 +180,20 @@ class TestPrincipals:
         assert decide(source).allowed is allowed
 
 
+def test_a_topics_default_policy_grants_a_role_of_its_account_nothing() -> None:
+    """SNS writes it for every topic; a role without a policy is refused all the same."""
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:orders"
+    source = FakeSource()
+    source.grant()
+    condition = {"StringEquals": {"AWS:SourceOwner": ACCOUNT}}
+    source.protect(
+        {**allow(["SNS:GetTopicAttributes", "SNS:Publish"], topic, Condition=condition), "Principal": {"AWS": "*"}},
+        resource=topic,
+    )
+    decision = decide(source, "sns:Publish", topic)
+    assert (decision.allowed, decision.policy_type, decision.unknown) == (False, PolicyType.IDENTITY, ())
+
+
 class TestAcrossAccounts:
     THEIRS = f"arn:aws:sqs:{REGION}:999999999999:orders"
 
@@ -293,6 +307,13 @@ class TestUnknownConditions:
         assert not decide(allowing).allowed
         assert decide(allowing).unknown
         assert not decide(denying).allowed
+
+    def test_root_is_not_locked_out(self) -> None:
+        source = FakeSource()
+        source.protect(on(EVERYONE, deny, Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
+        source.grant(allow())
+        assert decide(source, principal=AS_ROOT).allowed
+        assert not decide(source).allowed
 
     def test_a_condition_that_fails_for_certain_spares_from_a_deny(self) -> None:
         source = FakeSource()
