@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,16 +104,24 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if port is not None:
         yield _running(port)
         return
-    started = _start(tmp_path_factory.mktemp("sandbox"), real_time=request.config.getoption("--sandbox-real-time"))
-    try:
-        yield started
-    finally:
-        from durable_sandbox.cli.process import stop_tree  # noqa: PLC0415 - as above
+    real_time = request.config.getoption("--sandbox-real-time")
+    with started(tmp_path_factory.mktemp("sandbox"), real_time=real_time) as running:
+        yield running
 
-        stop_tree(started.pid)
-        if started.process is not None and started.process.stdin is not None:
-            started.process.stdin.close()
-            started.process.wait()
+
+@contextmanager
+def started(directory: Path, *, real_time: bool = False) -> Iterator[Sandbox]:
+    """A sandbox of its own, for tests that reset it or need it alone; its log goes to ``directory``."""
+    running = _start(directory, real_time=real_time)
+    try:
+        yield running
+    finally:
+        from durable_sandbox.cli.process import stop_tree  # noqa: PLC0415 - see the module's docstring
+
+        stop_tree(running.pid)
+        if running.process is not None and running.process.stdin is not None:
+            running.process.stdin.close()
+            running.process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -73,15 +73,12 @@ def test_session_has_its_own_sandbox_and_stops_it(tmp_path: Path) -> None:
 
 def test_running_sandbox_is_used_and_left_alone(tmp_path: Path) -> None:
     # One of its own: the inner session resets it, and this worker's holds the stacks of other tests.
-    running = pytest_plugin._start(tmp_path, real_time=False)
-    try:
+    with pytest_plugin.started(tmp_path) as running:
         session = start(tmp_path, USES_IT, "--sandbox-port", str(running.port))
         output, _ = session.communicate(timeout=90)
         assert session.returncode == 0, output
         assert int((tmp_path / "pid").read_text()) == running.pid
         assert process.find(running.port) is not None
-    finally:
-        process.stop_tree(running.pid)
 
 
 def test_no_sandbox_on_the_port_named(tmp_path: Path) -> None:
