@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CHECKOV := .venv-checkov
 BRIDGE ?= pipe
+MESSAGES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo down test lint docs format bench clean
+.PHONY: help install demo soak down test lint docs format bench clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +24,11 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: $(STAMP) ## Start the sandbox, apply the root module, send messages, show what became of each
-	@$(BIN)/sandbox demo
+demo: $(STAMP) ## Start the sandbox, apply the root module, send messages, show what became of each (BRIDGE=pipe|esm|dispatcher, FIFO=1)
+	@$(BIN)/sandbox demo --bridge $(BRIDGE) $(if $(filter 1 true yes,$(FIFO)),--fifo)
+
+soak: $(STAMP) ## Send 1,000 messages with faults on every side and account for each (BRIDGE=pipe|esm|dispatcher, MESSAGES=n)
+	@$(BIN)/sandbox soak --bridge $(BRIDGE) --messages $(MESSAGES)
 
 down: $(STAMP) ## Stop the sandbox
 	@$(BIN)/sandbox down

@@ -1,4 +1,4 @@
-"""The sandbox's own routes, under ``/_sandbox/``: health, status, reset, environments."""
+"""The sandbox's own routes, under ``/_sandbox/``: health, status, reset, environments, faults."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from durable_sandbox import __version__
+from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Control:
             ("GET", "/_sandbox/health"): self._health,
             ("GET", "/_sandbox/status"): self._status,
             ("GET", "/_sandbox/environments"): self._environments,
+            ("GET", "/_sandbox/faults"): self._faults,
+            ("POST", "/_sandbox/faults"): self._inject_faults,
             ("POST", "/_sandbox/reset"): self._reset,
         }
 
@@ -38,11 +41,14 @@ class Control:
         self._routes[method, path] = handler
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request under ``/_sandbox/``: 404 for an unknown path, 405 for another method."""
+        """Answer a request under ``/_sandbox/``: 404 for an unknown path, 405 for another method, 4xx for a wrong body."""
         path = request.raw_path.rstrip("/")
         handler = self._routes.get((request.method, path))
         if handler is not None:
-            return _json(200, await handler(request))
+            try:
+                return _json(200, await handler(request))
+            except AwsError as error:
+                return _json(error.status, {"message": error.message})
         known = sorted(method for method, known_path in self._routes if known_path == path)
         if known:
             return _json(405, {"message": f"{path} takes {', '.join(known)}, not {request.method}."})
@@ -67,6 +73,7 @@ class Control:
             "queues": [],
             "functions": [],
             "pipes": [],
+            "mappings": [],
             "executions": {},
             "memory": _memory(),
         }
@@ -84,6 +91,22 @@ class Control:
         service = self._sandbox.services.get("lambda")
         environments = getattr(service, "environments", None)
         return {"environments": environments() if environments is not None else []}
+
+    async def _faults(self, _: HttpRequest) -> Mapping[str, Any]:
+        return {"sqs": self._queues_with_faults().faults(self._sandbox.config.region)}
+
+    async def _inject_faults(self, request: HttpRequest) -> Mapping[str, Any]:
+        try:
+            body = json.loads(request.body)
+        except ValueError as error:
+            raise AwsError("InvalidParameterValue", f"The body is no JSON: {error}.") from error
+        return {"sqs": self._queues_with_faults().inject_faults(self._sandbox.config.region, body)}
+
+    def _queues_with_faults(self) -> Any:
+        service = self._sandbox.services.get("sqs")
+        if not hasattr(service, "inject_faults"):
+            raise AwsError("InvalidAction", "This sandbox has no SQS that faults could be injected into.")
+        return service
 
     async def _reset(self, _: HttpRequest) -> Mapping[str, Any]:
         await self._sandbox.reset()

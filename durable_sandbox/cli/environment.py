@@ -86,6 +86,11 @@ def state_dir(start: Path | None = None) -> Path:
     return here / ".sandbox"
 
 
-def terraform_dir(state: Path, port: int) -> Path:
-    """Where the demo keeps Terraform's state and data for the sandbox on ``port``."""
-    return state / f"terraform-{port}"
+def terraform_dir(state: Path, port: int, stack: str = "") -> Path:
+    """Where Terraform's state and data of a stack in the sandbox on ``port`` are kept; empty: the demo's own."""
+    return state / (f"terraform-{port}-{stack}" if stack else f"terraform-{port}")
+
+
+def terraform_dirs(state: Path, port: int) -> list[Path]:
+    """Every ``terraform_dir`` of the sandbox on ``port`` that exists."""
+    return [path for path in (terraform_dir(state, port), *state.glob(f"terraform-{port}-*")) if path.is_dir()]

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from durable_sandbox.cli import process
-from durable_sandbox.cli.demo.stack import forget
 from durable_sandbox.cli.environment import (
     client_environment,
     client_variables,
@@ -21,11 +20,12 @@ from durable_sandbox.cli.environment import (
     endpoint_url,
     module_root,
     state_dir,
-    terraform_dir,
+    terraform_dirs,
     unset_variables,
 )
-from durable_sandbox.cli.errors import ENVIRONMENT, CliError
+from durable_sandbox.cli.errors import CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
+from durable_sandbox.cli.stack import check_same_time, forget
 from durable_sandbox.terraform import find_terraform, provider_env
 
 _IN_MEMORY = "Its state is in memory only and ends with it."
@@ -84,16 +84,6 @@ def _greet(running: process.Running) -> None:
     click.echo(f'Point AWS clients to it: eval "$({command_line("env", running.port)})"')
 
 
-def check_same_time(running: process.Running, *, real_time: bool) -> None:
-    """Raise CliError if real time was asked for and ``running`` skips waits."""
-    if real_time and not running.real_time:
-        raise CliError(
-            f"The sandbox that runs on port {running.port} skips durable waits; --real-time cannot change that.",
-            f"Stop it first: sandbox down --port {running.port}",
-            exit_code=ENVIRONMENT,
-        )
-
-
 @click.command()
 @port_option
 def down(*, port: int) -> None:
@@ -105,7 +95,7 @@ def down(*, port: int) -> None:
 @click.command()
 @port_option
 def reset(*, port: int) -> None:
-    """Delete everything in the sandbox, and the demo's Terraform state with it."""
+    """Delete everything in the sandbox, and the Terraform state of the demo and the soak with it."""
     process.require(port)
     try:
         process.request_json(port, "/_sandbox/reset", method="POST", timeout=60.0)
@@ -115,7 +105,8 @@ def reset(*, port: int) -> None:
         ) from error
     root = module_root()
     for directory in {state_dir(), root / ".sandbox" if root else state_dir()}:
-        forget(terraform_dir(directory, port))
+        for work_dir in terraform_dirs(directory, port):
+            forget(work_dir)
     click.echo(f"The sandbox on port {port} is empty.")
 
 

@@ -13,6 +13,7 @@ from durable_sandbox.cli.demo.command import demo
 from durable_sandbox.cli.errors import ENVIRONMENT
 from durable_sandbox.cli.lifecycle import down, env, exec_, reset, up
 from durable_sandbox.cli.logs import logs
+from durable_sandbox.cli.soak.command import soak
 from durable_sandbox.cli.status import status
 from durable_sandbox.terraform import TerraformProblem
 
@@ -25,7 +26,7 @@ def cli() -> None:
     """Local AWS with real durable executions: one process, one port."""
 
 
-for _command in (up, down, reset, status, env, exec_, logs, demo):
+for _command in (up, down, reset, status, env, exec_, logs, demo, soak):
     cli.add_command(_command)
 
 

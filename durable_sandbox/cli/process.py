@@ -59,9 +59,12 @@ class Start:
         return command + (["--until-stdin-closes"] if with_stdin else [])
 
 
-def request_json(port: int, path: str, *, method: str = "GET", timeout: float = 10.0) -> dict[str, Any]:
-    """Call one of the sandbox's own routes. Raises OSError or ValueError if it gives no JSON object."""
-    request = urllib.request.Request(endpoint_url(port) + path, method=method)  # noqa: S310 - http to this machine
+def request_json(
+    port: int, path: str, *, method: str = "GET", send: object = None, timeout: float = 10.0
+) -> dict[str, Any]:
+    """Call one of the sandbox's own routes, with ``send`` as JSON. Raises OSError or ValueError if it gives no JSON object."""
+    data = None if send is None else json.dumps(send).encode()
+    request = urllib.request.Request(endpoint_url(port) + path, data, method=method)  # noqa: S310 - http to this machine
     with _OPENER.open(request, timeout=timeout) as response:
         body = response.read()
     answer = json.loads(body) if body else {}

@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 @port_option
 @json_option
 def status(*, port: int, as_json: bool) -> None:
-    """Show queues, functions, pipes, executions, memory and uptime."""
+    """Show queues, functions, pipes, mappings, executions, memory and uptime."""
     running = require(port)
     try:
         current = request_json(port, "/_sandbox/status")
@@ -39,7 +39,8 @@ def status(*, port: int, as_json: bool) -> None:
         return
     console = make_console()
     functions = _functions(current["functions"], current["executions"])
-    for table in (_queues(current["queues"]), functions, _pipes(current["pipes"])):
+    mappings = _mappings(current["mappings"])
+    for table in (_queues(current["queues"]), functions, _pipes(current["pipes"]), mappings):
         if table.row_count:
             console.print(table)
     for line in summary(running, current):
@@ -116,4 +117,16 @@ def _pipes(rows: Sequence[Row]) -> Table:
         metrics = row["metrics"]
         counts = (row["in_flight"], metrics["executions"], metrics["executions_failed"])
         table.add_row(_name(row), escape(str(row["state"])), *map(str, counts), escape(str(row["reason"])))
+    return table
+
+
+def _mappings(rows: Sequence[Row]) -> Table:
+    table = _table("Event source mappings", "source", "function", "state", "in flight", "polled", "failed", "problem")
+    for row in rows:
+        # Of a queue the last part of its ARN; of an alias the function and the alias.
+        source, function = str(row["source"]).rsplit(":", 1)[-1], str(row["function"]).split(":function:")[-1]
+        counts = (row["in_flight"], row["counts"]["polled"], row["counts"]["failed"])
+        table.add_row(
+            escape(source), escape(function), escape(str(row["state"])), *map(str, counts), escape(row["problem"] or "")
+        )
     return table

@@ -15,7 +15,7 @@ _INVALID, _FLAKY, _TWICE = 10, 20, 10
 # Of these and of what two receives allow: a killed environment may fail the messages that it had in hand.
 _COLLATERAL = 10
 # A killed dispatcher's messages come back after three minutes, which is a test of patience here.
-_BRIDGES = {"pipe": [], "esm": ["--max-receive-count", "2"], "dispatcher": ["--spare", "dispatcher"]}
+_BRIDGES = {"esm": ["--max-receive-count", "2"], "pipe": [], "dispatcher": ["--spare", "dispatcher"]}
 
 
 @pytest.fixture(scope="module")

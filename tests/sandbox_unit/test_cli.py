@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from durable_sandbox.cli import environment, logs, process, status
-from durable_sandbox.cli.demo.stack import forget
 from durable_sandbox.cli.main import cli
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.cli.stack import forget
+from durable_sandbox.pytest_plugin import Sandbox, started
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -50,6 +50,13 @@ def port() -> Iterator[int]:
     running = process.find(port)
     if running:
         process.stop_tree(running.pid)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Not the session's: these tests count what is in it, and reset it."""
+    with started(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
 
 
 class TestUpAndDown:
@@ -168,7 +175,7 @@ class TestWithoutSandbox:
 
 
 class TestWithSandbox:
-    """One sandbox, of the pytest plugin."""
+    """One sandbox that runs."""
 
     def test_exec_passes_environment_and_exit_code(self, run: Run, sandbox: Sandbox) -> None:
         port = ["--port", str(sandbox.port)]
@@ -217,12 +224,15 @@ class TestWithSandbox:
 
     def test_reset_empties_it_and_forgets_terraforms_state(self, run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
         sandbox.client("sqs").create_queue(QueueName="reset-q")
-        state = environment.terraform_dir(tmp_path / ".sandbox", sandbox.port) / "terraform.tfstate"
-        state.parent.mkdir(parents=True)
-        state.touch()
+        directories = [environment.terraform_dir(tmp_path / ".sandbox", sandbox.port, key) for key in ("", "soak-esm")]
+        other = environment.terraform_dir(tmp_path / ".sandbox", sandbox.port + 1)
+        states = [directory / "terraform.tfstate" for directory in (*directories, other)]
+        for state in states:
+            state.parent.mkdir(parents=True)
+            state.touch()
         done = run("reset", "--port", str(sandbox.port))
         assert done.returncode == 0, done.stderr
-        assert not state.exists()
+        assert [state.exists() for state in states] == [False, False, True]
         assert not sandbox.client("sqs").list_queues(QueueNamePrefix="reset-q").get("QueueUrls")
 
 
@@ -299,7 +309,7 @@ def test_status_sums_executions_of_all_functions() -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    assert set(cli.commands) == {"up", "down", "reset", "status", "env", "exec", "logs", "demo"}
+    assert set(cli.commands) == {"up", "down", "reset", "status", "env", "exec", "logs", "demo", "soak"}
     for command in cli.commands.values():
         assert command.help
         assert all(

@@ -14,14 +14,15 @@ from rich.console import Console
 from durable_sandbox.cli import aws
 from durable_sandbox.cli.demo import history, report
 from durable_sandbox.cli.demo.follow import Follower, Place
-from durable_sandbox.cli.demo.messages import Message, build, message_ids, send
-from durable_sandbox.cli.demo.stack import Stack
+from durable_sandbox.cli.demo.messages import Message, build, send
 from durable_sandbox.cli.errors import CliError
 from durable_sandbox.cli.process import Running
+from durable_sandbox.cli.queues import message_ids
+from durable_sandbox.cli.stack import Stack
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUNNING = Running(4566, 1, real_time=False, time_scale=60.0, version="0", instance="1")
-STACK = Stack("http://h/1/p", "http://h/1/p-dlq", "http://h/1/p-failed", "p", "arn:aws:pipes:r:1:pipe/p", "p")
+STACK = Stack("http://h/1/p", "http://h/1/p-dlq", "http://h/1/p-failed", "p", "p", "p")
 
 
 class TestMessages:
@@ -63,6 +64,9 @@ class TestMessages:
         assert list(message_ids("no json")) == []
 
 
+FAILURE = {"Error": {"Payload": {"ErrorType": "E", "ErrorMessage": "missing"}}}
+
+
 def event(kind: str, identifier: str, seconds: float, **more: Any) -> dict[str, Any]:
     return {"EventType": kind, "Id": identifier, "EventTimestamp": START + timedelta(seconds=seconds), **more}
 
@@ -76,7 +80,7 @@ class TestHistory:
             event("ContextStarted", "i1", 0, SubType="MapIteration", ParentId="map"),
             event("ChainedInvokeStarted", "b", 0, Name="validate", ParentId="i1"),
             event("ChainedInvokeStarted", "a", 0, Name="validate", ParentId="i0"),
-            event("ChainedInvokeFailed", "b", 1, Name="validate", ParentId="i1"),
+            event("ChainedInvokeFailed", "b", 1, Name="validate", ParentId="i1", ChainedInvokeFailedDetails=FAILURE),
             event("ChainedInvokeSucceeded", "a", 1, Name="validate", ParentId="i0"),
             event("WaitStarted", "w", 1, Name="hold", ParentId="i0", WaitStartedDetails={"Duration": 1800}),
             event("WaitSucceeded", "w", 1801, Name="hold", ParentId="i0"),
@@ -84,7 +88,7 @@ class TestHistory:
             event("ExecutionFailed", "x", 1802.5),
         ]
         assert history.read(events, 2) == history.History(
-            (("validate", "hold", "store …"), ("validate ✗",)), seconds=1802.5, waited=1800
+            (("validate", "hold", "store …"), ("validate ✗",)), seconds=1802.5, waited=1800, errors=("", "E: missing")
         )
 
     def test_batch_with_numbered_names(self) -> None:
@@ -113,6 +117,10 @@ def test_reason_of_one_message() -> None:
     assert len(report.reason("x" * 500, second)) == 160
 
 
+def row(message_id: str) -> dict[str, Any]:
+    return {"message_id": {"S": message_id}, "stored_at": {"S": "2026-01-01T00:00:01.500+00:00"}}
+
+
 class World:
     """The APIs that Follower reads. Executions have a status and the message they were started with."""
 
@@ -136,13 +144,19 @@ class World:
         if row:
             self.rows.add(message_id)
 
+    def die(self, message_id: str) -> None:
+        attributes = {"SentTimestamp": "1767225602250"}
+        self.dead.append(
+            {"MessageId": message_id, "ReceiptHandle": f"d-{message_id}", "Body": "{}", "Attributes": attributes}
+        )
+
     # --- the API's operations
 
     def list_durable_executions_by_function(self, **request: Any) -> Any:
         found = list(self.executions.items())
         first = int(request.get("Marker", 0))
         page = [
-            {"DurableExecutionArn": arn, "DurableExecutionName": arn, "Status": status}
+            {"DurableExecutionArn": arn, "DurableExecutionName": arn, "Status": status, "StartTimestamp": START}
             for arn, (status, _) in found[first : first + 2]
         ]
         more = {"NextMarker": str(first + 2)} if first + 2 < len(found) else {}
@@ -158,7 +172,7 @@ class World:
     def batch_get_item(self, **request: Any) -> Any:
         ((table, wanted),) = request["RequestItems"].items()
         keys = [key["message_id"]["S"] for key in wanted["Keys"]]
-        return {"Responses": {table: [{"message_id": {"S": key}} for key in keys if key in self.rows]}}
+        return {"Responses": {table: [row(key) for key in keys if key in self.rows]}}
 
     def _of(self, url: str) -> list[dict[str, Any]]:
         return {"p-failed": self.failed, "p-dlq": self.dead}[url.rsplit("/", 1)[-1]]
@@ -194,9 +208,9 @@ Make = Callable[..., Follower]
 def follower(world: World) -> Make:
     assert not world.executions, "made before the world has a history"
 
-    def make(**good: bool) -> Follower:
+    def make(*, returns: bool = False, **good: bool) -> Follower:
         messages = [Message(name, {}, good=is_good, message_id=name) for name, is_good in good.items()]
-        return Follower(RUNNING, STACK, messages, START)
+        return Follower(RUNNING, STACK, messages, START, returns=returns)
 
     return make
 
@@ -261,7 +275,7 @@ class TestFollower:
 
     def test_dead_letter(self, world: World, follower: Make) -> None:
         watched = follower(a=True)
-        world.dead.append({"MessageId": "a", "ReceiptHandle": "r", "Body": "{}"})
+        world.die("a")
         figures, problems = finish(watched)
         assert (figures.failed, figures.lost) == (1, 0)
         assert "ended in the dead-letter queue" in problems[0]
@@ -294,8 +308,60 @@ class TestFollower:
         assert (figures.succeeded, problems) == (1, [])
 
 
+class TestBehindAMapping:
+    """What fails returns to the queue, though its execution succeeds, and ends in the dead-letter queue."""
+
+    def test_dead_letters_are_where_the_failing_ones_belong(self, world: World, follower: Make) -> None:
+        watched = follower(returns=True, a=True, c=False)
+        world.succeed("a")
+        world.succeed("c", row=False)
+        world.die("c")
+        figures, problems = finish(watched)
+        assert (figures.succeeded, figures.failed, figures.lost, problems) == (1, 1, 0, [])
+
+    def test_waits_for_its_redelivery(self, world: World, follower: Make) -> None:
+        watched = follower(returns=True, c=False)
+        world.succeed("c", row=False)
+        world.queue = 1
+        watched.poll()
+        assert watched.tracked["c"].place is Place.RETURNED
+        assert not watched.done
+        world.executions["arn:again"] = ("RUNNING", "c")
+        watched.poll()
+        assert watched.tracked["c"].place is Place.RUNNING
+        world.executions["arn:again"] = ("SUCCEEDED", "c")
+        world.queue = 0
+        world.die("c")
+        figures, problems = finish(watched)
+        assert (figures.failed, problems) == (1, [])
+        assert len(watched.tracked["c"].executions) == 2
+
+    def test_neither_row_nor_dead_letter_is_lost(self, world: World, follower: Make) -> None:
+        watched = follower(returns=True, c=False)
+        world.succeed("c", row=False)
+        figures, _ = finish(watched)
+        assert figures.lost == 1
+
+    def test_on_the_queue_is_not_lost(self, world: World, follower: Make) -> None:
+        watched = follower(returns=True, c=False)
+        world.succeed("c", row=False)
+        world.queue = 1
+        figures, problems = finish(watched, timeout=0.0)
+        assert (figures.lost, figures.unended) == (0, 1)
+        assert "On the queue: 1" in problems[0]
+
+
 def test_stack_needs_every_output() -> None:
     with pytest.raises(CliError, match="gives no output dead_letter_queue_url"):
         Stack.from_outputs(
-            {"queue_url": "u", "failed_queue_url": "f", "function_name": "n", "pipe_arn": "a", "table_name": "t"}
+            {"queue_url": "u", "failed_queue_url": "f", "function_name": "n", "pipe_name": "a", "table_name": "t"}
         )
+
+
+def test_stack_needs_a_bridge() -> None:
+    outputs = dict.fromkeys(
+        ("queue_url", "dead_letter_queue_url", "failed_queue_url", "function_name", "table_name"), "x"
+    )
+    with pytest.raises(CliError, match="pipe_name or event_source_mapping_uuid"):
+        Stack.from_outputs(outputs)
+    assert Stack.from_outputs(outputs | {"event_source_mapping_uuid": "u"}).pipe_name is None

@@ -340,12 +340,14 @@ def test_operations_and_invocations_stay_as_documented(
 def test_batch_runs_side_by_side() -> None:
     """Each message leaves validate together with another one: if they took turns, the barrier would break."""
     together = Barrier(2)
+    # Loaded before the messages run: loading changes sys.path, which their threads would do to each other.
+    steps = real_steps()
 
     def validate(event: Any, context: object) -> Any:
         together.wait(timeout=20)
-        return real_steps()["validate"](event, context)
+        return steps["validate"](event, context)
 
-    with Pipeline(real_steps() | {"validate": validate}) as pipeline:
+    with Pipeline(steps | {"validate": validate}) as pipeline:
         execution = pipeline.run([record(str(i), GOOD) for i in range(10)])
 
     assert execution.output["processed"] == 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -10,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 import click
 from rich.console import Console
 
-from durable_sandbox.cli import aws
-from durable_sandbox.cli.demo import report, stack
+from durable_sandbox.cli import aws, stack
+from durable_sandbox.cli.demo import order, report
 from durable_sandbox.cli.demo.follow import Follower, Place
-from durable_sandbox.cli.demo.messages import MINIMUM, build, send
-from durable_sandbox.cli.environment import module_root, state_dir
+from durable_sandbox.cli.demo.messages import MINIMUM, build, in_groups, send
+from durable_sandbox.cli.demo.variant import Variant
+from durable_sandbox.cli.environment import client_environment, terraform_dir
 from durable_sandbox.cli.errors import CliError
-from durable_sandbox.cli.lifecycle import check_same_time
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
-from durable_sandbox.cli.process import Running, Start, find, port_conflict, port_is_free, start_detached
+from durable_sandbox.cli.process import Running
 from durable_sandbox.cli.progress import console as make_console
 from durable_sandbox.cli.progress import progress
-from durable_sandbox.terraform import Progress, Terraform
+from durable_sandbox.terraform import Terraform
 
 _TIMEOUT_SECONDS = 120.0
 _count = click.IntRange(min=MINIMUM)
@@ -31,78 +32,91 @@ _count = click.IntRange(min=MINIMUM)
 @port_option
 @json_option
 @real_time_option
+@click.option(
+    "--bridge",
+    type=click.Choice(stack.BRIDGES),
+    default="pipe",
+    show_default=True,
+    help="How messages reach the function: EventBridge Pipe, event source mapping, or dispatcher function.",
+)
+@click.option("--fifo", is_flag=True, help="A FIFO queue, messages in four groups; with esm or dispatcher.")
 @click.option("--messages", type=_count, default=20, show_default=True, help="How many to send; 3 of them fail.")
 @click.option(
-    "--hold-seconds", type=click.IntRange(min=1), default=1800, show_default=True, help="The held one's wait."
+    "--hold-seconds", type=click.IntRange(min=1), help="The held one's wait.  [default: 1800, with --bridge esm 5]"
 )
-@click.option("--timeout", type=float, help="Seconds to follow them.  [default: 120, plus the hold in real time]")
+@click.option(
+    "--timeout",
+    type=float,
+    help="Seconds to follow them.  [default: 120, plus the hold in real time, plus the redeliveries behind esm]",
+)
 @click.option("--keep/--destroy", default=True, help="Keep the stack afterwards (default), or destroy it.")
 def demo(
-    *, port: int, as_json: bool, real_time: bool, messages: int, hold_seconds: int, timeout: float | None, keep: bool
+    *,
+    port: int,
+    as_json: bool,
+    real_time: bool,
+    bridge: str,
+    fifo: bool,
+    messages: int,
+    hold_seconds: int | None,
+    timeout: float | None,
+    keep: bool,
 ) -> None:
     """Apply the sample pipeline to the sandbox, send messages and follow each to its end.
 
     Three messages must fail (two are invalid, one makes a step raise), the others must end in the table. The exit code
-    is 0 only if exactly that happened. With --json one object is printed on stdout; its "seconds" count from the first
-    message sent until all have ended.
+    is 0 only if exactly that happened. Each bridge has a stack of its own, which the next run uses again.
+
+    What fails ends in <name>-failed; behind esm it returns to the queue, is tried once more after its visibility timeout
+    (50 s) and ends in <name>-dlq. With --fifo the order inside each group is checked, by when a message was stored or
+    given up (esm) or when its execution started (dispatcher).
+
+    With --json one object is printed on stdout; its "seconds" count from the first message sent until all have ended;
+    "ordered" is there with --fifo.
     """
     console = make_console(stderr=as_json)
-    if find(port) is None and not port_is_free(port):
-        raise port_conflict(port)
-    terraform = stack.prepare(port)  # before, so that no sandbox is started that terraform could not use
-    running = _sandbox(console, port, real_time=real_time)
-    stack.forget_other_instance(terraform.work_dir, running)
-    applied = _apply(console, terraform, running)
+    variant = Variant.of(bridge, fifo=fifo, hold_seconds=hold_seconds)
+    stack.check_port(port)
+    terraform = _terraform(port, variant)  # before, so that no sandbox is started that terraform could not use
+    running = stack.ensure_sandbox(console, port, real_time=real_time)
+    applied = stack.Stack.from_outputs(stack.apply(console, terraform, running, "Applying the root module"))
     if timeout is None:
-        timeout = _TIMEOUT_SECONDS + (hold_seconds if running.real_time else 0)
+        timeout = _TIMEOUT_SECONDS + variant.failing_seconds + (variant.hold_seconds if running.real_time else 0)
 
-    batch = build(messages, hold_seconds)
+    batch = build(messages, variant.hold_seconds)
+    batch = in_groups(batch) if fifo else batch
     since = datetime.now(UTC) - timedelta(seconds=2)  # StartedAfter is sent in whole seconds
     started = time.monotonic()
     send(aws.client(port, "sqs"), applied.queue_url, batch)
-    follower = Follower(running, applied, batch, since)
-    _follow(console, follower, timeout)
+    follower = Follower(running, applied, batch, since, returns=variant.returns)
+    _follow(console, follower, timeout, variant)
     figures = report.Figures.of(follower.tracked.values(), time.monotonic() - started)
     console.print(report.table(follower, applied))
     wrong = report.problems(follower, figures)
+    overtaken = order.breaches(follower.tracked.values(), waits=variant.returns) if fifo else []
     _conclude(console, figures, running, report.next_steps(running, applied, follower) if keep else [])
+    if fifo:
+        console.print(f"\nOrder inside the groups: {'broken' if overtaken else 'kept'}.", highlight=False)
     if not keep:
-        _destroy(console, terraform)
+        stack.destroy(console, terraform)
     if as_json:
-        click.echo(json.dumps(asdict(figures)))
-    if wrong:
-        raise CliError("\n".join(wrong), f"See: sandbox status --port {port}; sandbox logs --port {port}")
+        click.echo(json.dumps(asdict(figures) | ({"ordered": not overtaken} if fifo else {})))
+    if wrong or overtaken:
+        raise CliError("\n".join(wrong + overtaken), f"See: sandbox status --port {port}; sandbox logs --port {port}")
 
 
-def _sandbox(console: Console, port: int, *, real_time: bool) -> Running:
-    running = find(port)
-    if running is not None:
-        check_same_time(running, real_time=real_time)
-        console.print(f"Using the sandbox that runs at {running.endpoint_url}.", highlight=False)
-        return running
-    root = module_root()
-    running = start_detached(Start(port, real_time=real_time), root / ".sandbox" if root else state_dir())
-    console.print(f"Started the sandbox at {running.endpoint_url}; its state is in memory only.", highlight=False)
-    return running
+def _terraform(port: int, variant: Variant) -> Terraform:
+    root = stack.checkout("demo")
+    environment = client_environment(port, os.environ) | variant.variables()
+    return Terraform(root, environment, terraform_dir(root / ".sandbox", port, variant.key))
 
 
-def _apply(console: Console, terraform: Terraform, running: Running) -> stack.Stack:
-    with progress(console, "Applying the root module") as update:
-        update(0, 0, "terraform init")
-
-        def on_progress(state: Progress) -> None:
-            update(state.done, state.total, ", ".join(state.running)[:60])
-
-        applied = stack.apply(terraform, on_progress)
-        update(1, 1, "waiting for the pipe")
-        stack.wait_for_pipe(running.port, applied)
-    return applied
-
-
-def _follow(console: Console, follower: Follower, timeout: float) -> None:
+def _follow(console: Console, follower: Follower, timeout: float, variant: Variant) -> None:
     def on_poll(_: Follower) -> None:
         places = [one.place for one in follower.tracked.values()]
         counts = ", ".join(f"{places.count(place)} {place}" for place in Place if place in places)
+        if Place.RETURNED in places:
+            counts += f" ({variant.visibility_timeout} s after each receive)"
         update(sum(one.ended for one in follower.tracked.values()), len(places), counts)
 
     with progress(console, "Following the messages") as update:
@@ -120,8 +134,3 @@ def _conclude(console: Console, figures: report.Figures, running: Running, lines
         console.print(f"\nThe sandbox keeps running at {running.endpoint_url} (state in memory only). Try next:")
         for line in lines:
             console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _destroy(console: Console, terraform: Terraform) -> None:
-    with progress(console, "Destroying the stack") as update:
-        terraform.destroy(lambda state: update(state.done, state.total, ", ".join(state.running)[:60]))

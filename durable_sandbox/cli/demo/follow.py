@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from durable_sandbox.cli import aws
 from durable_sandbox.cli.demo import history
-from durable_sandbox.cli.demo.messages import Message, message_ids
-from durable_sandbox.cli.demo.stack import Stack
+from durable_sandbox.cli.demo.messages import Message
 from durable_sandbox.cli.process import Running
+from durable_sandbox.cli.queues import depth, message_ids, peek
+from durable_sandbox.cli.stack import Stack
 
 _POLL_SECONDS = 0.25
-_PEEK_SECONDS = 20  # how long a peeked event stays invisible if we die before we give it back
 # Lambda tries an async event again after 1 and 2 minutes; the sandbox divides that by its time scale.
 _QUIET_SECONDS = 15.0
 _QUIET_REAL_SECONDS = 240.0
@@ -28,6 +28,7 @@ class Place(StrEnum):
 
     QUEUE = "on the queue"
     RUNNING = "running"
+    RETURNED = "waiting for redelivery"
     TABLE = "table"
     FAILED = "failed queue"
     DEAD = "dead-letter queue"
@@ -42,6 +43,7 @@ class Execution:
     name: str
     status: str
     messages: tuple[str, ...]
+    started: datetime
     history: history.History | None = None
     error: str = ""
 
@@ -53,12 +55,17 @@ class Execution:
 
 @dataclass(slots=True)
 class Tracked:
-    """A message, its executions (more than one if it was delivered again) and where it is."""
+    """A message, its executions (more than one if it was delivered again) and where it is.
+
+    ``stored_at`` is what its row says, ``dead_at`` when a FIFO queue's dead-letter queue got it.
+    """
 
     message: Message
     executions: list[Execution] = field(default_factory=list)
     place: Place = Place.QUEUE
     error: str = ""
+    stored_at: datetime | None = None
+    dead_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -75,15 +82,21 @@ class Depths:
 
 
 class Follower:
-    """Watches ``messages`` (sent, since ``since``) through the pipeline. Call ``poll`` until ``done``."""
+    """Watches ``messages`` (sent, since ``since``) through the pipeline. Call ``poll`` until ``done``.
 
-    def __init__(self, running: Running, stack: Stack, messages: Sequence[Message], since: datetime) -> None:
+    ``returns``: a failed message returns to the queue, as behind a mapping.
+    """
+
+    def __init__(
+        self, running: Running, stack: Stack, messages: Sequence[Message], since: datetime, *, returns: bool = False
+    ) -> None:
         port = running.port
         self._sqs = aws.client(port, "sqs")
         self._lambda = aws.client(port, "lambda")
         self._dynamodb = aws.client(port, "dynamodb")
         self._stack = stack
         self._since = since
+        self.returns = returns
         self._quiet_seconds = _QUIET_REAL_SECONDS if running.real_time else _QUIET_SECONDS
         self.tracked = {message.message_id: Tracked(message) for message in messages}
         self._executions: dict[str, Execution | None] = {}  # None: not one of this run
@@ -124,16 +137,21 @@ class Follower:
         waiting = [tracked for tracked in self.tracked.values() if tracked.place not in {Place.TABLE, Place.FAILED}]
         if any(run.status != "SUCCEEDED" for tracked in waiting for run in tracked.executions if run.ended):
             self._read_failed_queue()
-        self.depths = Depths(self._depth(self._stack.queue_url), self._depth(self._stack.dead_letter_queue_url))
-        if self.depths.dead:
+        stack = self._stack
+        self.depths = Depths(depth(self._sqs, stack.queue_url), depth(self._sqs, stack.dead_letter_queue_url))
+        if self.depths.dead and any(not tracked.ended for tracked in waiting):
             self._read_dead_letter_queue()
+        if self.returns:
+            for tracked in waiting:
+                if tracked.place is Place.RUNNING and all(run.ended for run in tracked.executions):
+                    tracked.place = Place.RETURNED
 
     def settle(self) -> None:
         """After the last poll: what neither ended nor still runs nor may wait on the queue is lost."""
         for tracked in self.tracked.values():
             if not tracked.ended and all(run.ended for run in tracked.executions):
-                waits = tracked.place is Place.QUEUE and not tracked.executions and self.depths.queue > 0
-                tracked.place = Place.QUEUE if waits else Place.LOST
+                waits = tracked.place in {Place.QUEUE, Place.RETURNED} and self.depths.queue > 0
+                tracked.place = tracked.place if waits else Place.LOST
 
     def _read_executions(self) -> None:
         for summary in self._list_executions():
@@ -163,10 +181,11 @@ class Follower:
         ours = [self.tracked[message_id] for message_id in ids if message_id in self.tracked]
         if not ours:
             return None
-        execution = Execution(arn, summary["DurableExecutionName"], summary["Status"], ids)
+        name, status, started = summary["DurableExecutionName"], summary["Status"], summary["StartTimestamp"]
+        execution = Execution(arn, name, status, ids, started)
         for tracked in ours:
             tracked.executions.append(execution)
-            if tracked.place is Place.QUEUE:
+            if tracked.place in {Place.QUEUE, Place.RETURNED}:
                 tracked.place = Place.RUNNING
         return execution
 
@@ -183,17 +202,19 @@ class Follower:
         wanted = [
             message_id
             for message_id, tracked in self.tracked.items()
-            if tracked.place is Place.RUNNING and any(run.ended for run in tracked.executions)
+            if tracked.place in {Place.RUNNING, Place.RETURNED} and any(run.ended for run in tracked.executions)
         ]
         for start in range(0, len(wanted), _KEYS):
             keys = [{"message_id": {"S": message_id}} for message_id in wanted[start : start + _KEYS]]
             request = {self._stack.table_name: {"Keys": keys, "ConsistentRead": True}}
             answer = self._dynamodb.batch_get_item(RequestItems=request)  # what is not returned is asked for next time
             for row in answer["Responses"].get(self._stack.table_name, []):
-                self.tracked[row["message_id"]["S"]].place = Place.TABLE
+                tracked = self.tracked[row["message_id"]["S"]]
+                tracked.place = Place.TABLE
+                tracked.stored_at = datetime.fromisoformat(row["stored_at"]["S"])
 
     def _read_failed_queue(self) -> None:
-        for event in self._peek(self._stack.failed_queue_url):
+        for event in peek(self._sqs, self._stack.failed_queue_url):
             attributes = event.get("MessageAttributes", {})
             said = attributes.get("ErrorMessage", {}).get("StringValue", "")
             for message_id in message_ids(event["Body"]):
@@ -203,35 +224,18 @@ class Follower:
                     tracked.error = said or next((run.error for run in tracked.executions if run.error), "")
 
     def _read_dead_letter_queue(self) -> None:
-        for message in self._peek(self._stack.dead_letter_queue_url):
+        for message in peek(self._sqs, self._stack.dead_letter_queue_url):
             tracked = self.tracked.get(message["MessageId"])
             if tracked is not None and tracked.place is not Place.TABLE:
                 tracked.place = Place.DEAD
+                tracked.dead_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+                tracked.error = _reason(tracked)
 
-    def _peek(self, queue_url: str) -> list[Mapping[str, Any]]:
-        """All messages that are visible on a queue; they are given back at the end, none is deleted."""
-        seen: list[Mapping[str, Any]] = []
-        try:
-            while True:
-                answer = self._sqs.receive_message(
-                    QueueUrl=queue_url,
-                    MaxNumberOfMessages=10,
-                    VisibilityTimeout=_PEEK_SECONDS,
-                    WaitTimeSeconds=0,  # the queue's own setting would make the last, empty receive a long poll
-                    MessageAttributeNames=["All"],
-                )
-                if not answer.get("Messages"):
-                    return seen
-                seen += answer["Messages"]
-        finally:
-            for start in range(0, len(seen), 10):
-                entries = [
-                    {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
-                    for index, message in enumerate(seen[start : start + 10])
-                ]
-                self._sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
 
-    def _depth(self, queue_url: str) -> int:
-        names = [f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed")]
-        answer = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
-        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+def _reason(tracked: Tracked) -> str:
+    """What the message's last execution said of it."""
+    run = tracked.executions[-1] if tracked.executions else None
+    if run is None or run.history is None:
+        return ""
+    own = run.history.errors[run.messages.index(tracked.message.message_id)] if run.history.errors else ""
+    return own or run.error

@@ -24,18 +24,19 @@ class History:
     """``steps``: for each message of the payload, its operations in order, each as ``name``, ``name ✗`` or ``name …``.
 
     ``seconds`` is the modelled time from the first to the last event, skipped waits included; ``waited`` the sum of
-    the waits' durations.
+    the waits' durations. ``errors``: for each message what its last failed step said, or empty.
     """
 
     steps: tuple[tuple[str, ...], ...]
     seconds: float
     waited: int
+    errors: tuple[str, ...] = ()
 
 
 def fetch(lambda_: Any, execution_arn: str) -> list[Event]:
     """All events of an execution, first to last."""
     events: list[Event] = []
-    request = {"DurableExecutionArn": execution_arn, "IncludeExecutionData": False, "MaxItems": 1000}
+    request = {"DurableExecutionArn": execution_arn, "IncludeExecutionData": True, "MaxItems": 1000}
     while True:
         answer = lambda_.get_durable_execution_history(**request)
         events += answer["Events"]
@@ -51,6 +52,7 @@ def read(events: Sequence[Event], messages: int) -> History:
         dict.fromkeys(event["Id"] for event in events if event.get("SubType") == _ITERATION and "Id" in event)
     )
     lanes: list[dict[str, str]] = [{} for _ in range(max(messages, 1))]
+    errors = [""] * len(lanes)
     for event in events:
         operation = next((kind for kind in _OPERATIONS if event["EventType"].startswith(kind)), None)
         if operation is None or "Id" not in event:
@@ -60,10 +62,17 @@ def read(events: Sequence[Event], messages: int) -> History:
             name, lane = numbered.group(1), int(numbered.group(2))
         if lane < len(lanes):
             lanes[lane][event["Id"]] = _text(name, event["EventType"].removeprefix(operation))
+            errors[lane] = _error(event) or errors[lane]
     times = [event["EventTimestamp"] for event in events if "EventTimestamp" in event]
     waits = (event.get("WaitStartedDetails", {}).get("Duration") or 0 for event in events)
     seconds = (max(times) - min(times)).total_seconds() if times else 0.0
-    return History(tuple(tuple(lane.values()) for lane in lanes), seconds, sum(waits))
+    return History(tuple(tuple(lane.values()) for lane in lanes), seconds, sum(waits), tuple(errors))
+
+
+def _error(event: Event) -> str:
+    details = event.get(f"{event['EventType']}Details") or {}
+    error = (details.get("Error") or {}).get("Payload") or {}
+    return ": ".join(filter(None, (error.get("ErrorType"), error.get("ErrorMessage"))))
 
 
 def _lane(operation_id: str, parents: Mapping[str, str | None], iterations: Sequence[str]) -> int:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from rich.markup import escape
 from rich.table import Table
 
+from durable_sandbox.cli.demo import order
 from durable_sandbox.cli.demo.follow import Execution, Follower, Place, Tracked
-from durable_sandbox.cli.demo.stack import Stack
 from durable_sandbox.cli.environment import command_line
 from durable_sandbox.cli.process import Running
+from durable_sandbox.cli.stack import Stack
 
 _ERROR_WIDTH = 160
 
@@ -43,10 +44,10 @@ class Figures:
 def problems(follower: Follower, figures: Figures) -> list[str]:
     """What is not as the messages were meant to end; empty if all is right."""
     found = []
-    expected = {True: (Place.TABLE,), False: (Place.FAILED,)}
+    expected = {True: Place.TABLE, False: Place.DEAD if follower.returns else Place.FAILED}
     for one in follower.tracked.values():
-        if one.ended and one.place not in expected[one.message.good]:
-            meant = " or ".join(expected[one.message.good])
+        meant = expected[one.message.good]
+        if one.ended and one.place is not meant:
             found.append(f"Message {one.message.label} ended in the {one.place}; it should have ended in the {meant}.")
     if figures.lost:
         found.append(f"{figures.lost} messages are lost: ended without a row, an event or a dead letter.")
@@ -63,18 +64,28 @@ def problems(follower: Follower, figures: Figures) -> list[str]:
 def table(follower: Follower, stack: Stack) -> Table:
     """One line a message."""
     result = Table(title=f"{stack.function_name}: where the messages ended", title_justify="left", expand=False)
-    for column in ("message", "execution", "status", "steps", "modelled time", "where it ended"):
-        result.add_column(column, overflow="fold", no_wrap=column in {"status", "modelled time"})
-    for one in follower.tracked.values():
+    fifo = any(one.message.group for one in follower.tracked.values())
+    columns = ["message", "execution", "runs", "status", "steps", "modelled time", "where it ended"]
+    if fifo:
+        columns[1:1] = ["group", "processed at"]
+    for column in columns:
+        result.add_column(column, overflow="fold", no_wrap=column in {"status", "modelled time", "group"})
+    # By group, so that its order can be read downwards.
+    for one in sorted(follower.tracked.values(), key=lambda one: (one.message.group, one.message.position)):
         run = one.executions[-1] if one.executions else None
-        result.add_row(
+        cells = [
             escape(one.message.label),
             escape(run.name[:13]) if run else "-",
+            str(len(one.executions)),
             _status(run),
             escape(_steps(one, run)),
             duration(run.history.seconds) if run and run.history else "-",
             escape(_end(one, stack)),
-        )
+        ]
+        if fifo:
+            time = order.mark(one, waits=follower.returns)
+            cells[1:1] = [f"{one.message.group} {one.message.position}", f"{time:%H:%M:%S.%f}"[:-3] if time else "-"]
+        result.add_row(*cells)
     return result
 
 
@@ -97,7 +108,8 @@ def _end(one: Tracked, stack: Stack) -> str:
     if one.place is Place.FAILED:
         return f"{_queue(stack.failed_queue_url)}: {reason(one.error, one.message.message_id)}"
     if one.place is Place.DEAD:
-        return _queue(stack.dead_letter_queue_url)
+        queue = f"{_queue(stack.dead_letter_queue_url)} after {len(one.executions)} runs"
+        return f"{queue}: {reason(one.error, one.message.message_id)}" if one.error else queue
     return one.place.upper() if one.place is Place.LOST else str(one.place)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.sqs.errors import invalid_value, message_not_in_flight, not_available_for_change
+from durable_sandbox.services.sqs.faults import MissedDeletes
 from durable_sandbox.services.sqs.message import Message, Receipt, State
 
 IN_FLIGHT_LIMIT = 120_000
@@ -57,6 +58,7 @@ class MessageQueue:
         self.settings = settings
         self._now = now
         self._ticks = itertools.count(1)
+        self.faults: MissedDeletes | None = None
         self.purge()
 
     def purge(self) -> None:
@@ -82,6 +84,8 @@ class MessageQueue:
     def send(self, message: Message, delay: int | None = None) -> Message:
         """Enqueue and return the stored message. ``delay`` in seconds overrides the queue's."""
         message.sent = self._now()
+        if self.faults is not None:
+            self.faults.note_send(message.message_id)
         self._enqueue(message, self.settings.delay if delay is None else delay)
         return message
 
@@ -142,7 +146,11 @@ class MessageQueue:
         message = self._messages.get(receipt.message_id)
         if message is None or message.receives != receipt.number:
             return False
-        self._remove(message)
+        if self.faults is not None and self.faults.misses(message.message_id):
+            if message.state is State.IN_FLIGHT:
+                self._show(message)
+        else:
+            self._remove(message)
         return True
 
     def change_visibility(self, receipt: Receipt, timeout: int) -> None:

@@ -15,6 +15,7 @@ from durable_sandbox.services.sqs.attributes import MAX_MESSAGE_BYTES
 from durable_sandbox.services.sqs.batches import Entry, check_entries, each_entry
 from durable_sandbox.services.sqs.content import AttributeFilter, build_message, send_result
 from durable_sandbox.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
+from durable_sandbox.services.sqs.faults import MissedDeletes, parse
 from durable_sandbox.services.sqs.fifo import FifoQueue
 from durable_sandbox.services.sqs.message import Message, attributes_size, parse_receipt
 from durable_sandbox.services.sqs.move_tasks import MoveTasks, check_rate
@@ -70,6 +71,23 @@ class SqsService(Service):
                 QueueSummary(queue.region, queue.name, messages.visible, messages.in_flight, messages.delayed)
             )
         return summaries
+
+    def faults(self, region: str) -> Mapping[str, Any]:
+        """By QueueUrl, the faults that are injected."""
+        queues = self._store.in_region(region)
+        return {queue.url: queue.messages.faults.shown() for queue in queues if queue.messages.faults is not None}
+
+    def inject_faults(self, region: str, body: Any) -> Mapping[str, Any]:
+        """Deliver every n-th message sent from now on a second time, after it was deleted (see ``faults``).
+
+        Raises AwsError: QueueDoesNotExist, InvalidParameterValue (also for a FIFO queue, which delivers once).
+        """
+        url, every = parse(body)
+        queue = self._store.at(region, url)
+        if queue.fifo:
+            raise invalid_parameter(f"{queue.name} is a FIFO queue, which never delivers a deleted message again.")
+        queue.messages.faults = MissedDeletes(every) if every else None
+        return self.faults(region)
 
     # Queues
 
