@@ -196,10 +196,12 @@ def test_lane_without_a_result_counts_as_failed() -> None:
 
 
 def test_unexpected_reply_of_a_step_fails_its_message_only(table: Any) -> None:
-    def store(event: dict[str, Any], context: object) -> Any:
-        return None if event["message_id"] == "odd" else real_steps()["store"](event, context)
+    steps = real_steps()
 
-    with Pipeline(real_steps() | {"store": store}) as pipeline:
+    def store(event: dict[str, Any], context: object) -> Any:
+        return None if event["message_id"] == "odd" else steps["store"](event, context)
+
+    with Pipeline(steps | {"store": store}) as pipeline:
         execution = pipeline.run({"Records": [record("odd", GOOD), record("even", GOOD)]})
 
     assert failures(execution) == ["odd"]
