@@ -9,6 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import psutil
 
@@ -34,6 +35,7 @@ class Control:
             ("GET", "/_sandbox/faults"): self._faults,
             ("POST", "/_sandbox/faults"): self._inject_faults,
             ("POST", "/_sandbox/reset"): self._reset,
+            ("GET", "/_sandbox/iam"): self._iam,
         }
 
     def add(self, method: str, path: str, handler: Handler) -> None:
@@ -64,6 +66,7 @@ class Control:
             "instance": self._sandbox.instance,
             "real_time": config.real_time,
             "time_scale": config.time_scale,
+            "iam": self._sandbox.iam is not None,
         }
 
     async def _status(self, request: HttpRequest) -> Mapping[str, Any]:
@@ -107,6 +110,16 @@ class Control:
         if not hasattr(service, "inject_faults"):
             raise AwsError("InvalidAction", "This sandbox has no SQS that faults could be injected into.")
         return service
+
+    async def _iam(self, request: HttpRequest) -> Mapping[str, Any]:
+        """Without ``role`` the roles; with it (ARN or name) what it used, what was refused and what it never needed."""
+        iam = self._sandbox.iam
+        if iam is None:
+            return {"enforced": False, "roles": []}
+        wanted = parse_qs(request.query_string).get("role")
+        if not wanted:
+            return {"enforced": True, "roles": iam.roles()}
+        return {"enforced": True, "report": iam.report(wanted[0])}
 
     async def _reset(self, _: HttpRequest) -> Mapping[str, Any]:
         await self._sandbox.reset()

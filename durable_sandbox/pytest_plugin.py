@@ -90,6 +90,16 @@ class Sandbox:
         """What ``sandbox status --json`` shows."""
         return self.request("/_sandbox/status")
 
+    def iam(self, role: str) -> dict[str, Any]:
+        """What ``sandbox iam --role ROLE --unused --json`` shows. Raises LookupError if nobody knows the role."""
+        from urllib.parse import urlencode  # noqa: PLC0415 - as above
+
+        report = self.request(f"/_sandbox/iam?{urlencode({'role': role})}").get("report")
+        if report is None:
+            raise LookupError(role)
+        found: dict[str, Any] = report
+        return found
+
     def request(self, path: str, *, method: str = "GET") -> dict[str, Any]:
         """Call one of the sandbox's own routes. Raises OSError (an HTTP error too) or ValueError."""
         from durable_sandbox.cli.process import request_json  # noqa: PLC0415 - as above
@@ -110,9 +120,9 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def started(directory: Path, *, real_time: bool = False) -> Iterator[Sandbox]:
+def started(directory: Path, *, real_time: bool = False, iam: bool = True) -> Iterator[Sandbox]:
     """A sandbox of its own, for tests that reset it or need it alone; its log goes to ``directory``."""
-    running = _start(directory, real_time=real_time)
+    running = _start(directory, real_time=real_time, iam=iam)
     try:
         yield running
     finally:
@@ -157,7 +167,7 @@ def _running(port: int) -> Sandbox:
     return Sandbox(port, running.pid, running.real_time, None, None)
 
 
-def _start(directory: Path, *, real_time: bool) -> Sandbox:
+def _start(directory: Path, *, real_time: bool, iam: bool) -> Sandbox:
     import subprocess  # noqa: PLC0415 - as above
 
     from durable_sandbox.cli.errors import CliError  # noqa: PLC0415 - as above
@@ -165,7 +175,7 @@ def _start(directory: Path, *, real_time: bool) -> Sandbox:
 
     log = directory / "sandbox.log"
     for attempt in range(1, _ATTEMPTS + 1):
-        start = Start(free_port(), real_time=real_time, log_level="info")
+        start = Start(free_port(), real_time=real_time, log_level="info", iam=iam)
         with log.open("wb") as output:
             # It ends with its standard input, so with this process even if that is killed.
             command = start.command(with_stdin=True)

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import uvicorn
 
+from durable_sandbox.aws.access import Access, Unrestricted
 from durable_sandbox.aws.call import Call, Caller, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
@@ -24,8 +25,10 @@ from durable_sandbox.aws.http import HttpRequest, HttpResponse
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.aws.protocol import ServiceProtocol
 from durable_sandbox.control import Control
-from durable_sandbox.moto_adapter.app import MotoApp
+from durable_sandbox.enforcement import Enforcement
+from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
+from durable_sandbox.moto_adapter.policies import Policies
 from durable_sandbox.routing import Destination, destination
 from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder
 
@@ -44,7 +47,10 @@ _ENDS_WITH_CLIENT = frozenset({"ReceiveMessage"})
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """How a sandbox runs. ``time_scale`` divides Lambda's retry waits; ``real_time`` keeps every modelled wait."""
+    """How a sandbox runs. ``time_scale`` divides Lambda's retry waits; ``real_time`` keeps every modelled wait.
+
+    ``iam``: whether calls with a role's keys need that role's permission.
+    """
 
     host: str = "127.0.0.1"
     port: int = 4566
@@ -54,6 +60,7 @@ class SandboxConfig:
     time_scale: float = 60.0
     log_file: Path | None = None
     log_level: str = "INFO"
+    iam: bool = True
 
     @property
     def base_url(self) -> str:
@@ -77,6 +84,10 @@ class AllowAll:
         """Allow ``call``."""
 
 
+def _unsigned() -> AwsError:
+    return AwsError("MissingAuthenticationToken", "Missing Authentication Token: the sandbox enforces IAM.", status=403)
+
+
 class Sandbox:
     """Everything in one process. An ASGI application, and the Api through which its own parts call AWS."""
 
@@ -92,9 +103,17 @@ class Sandbox:
         self.identities = Identities(self.config.account)
         self.services: dict[str, Service] = {}
         self.moto = MotoApp(self, self.identities, account=self.config.account)
-        self.logs = LogWriter(self.moto, account=self.config.account)
+        self.iam: Enforcement | None = None
+        """None if IAM is not enforced, or something else decides."""
+        if authoriser is None and self.config.iam:
+            policies = Policies(self.config.account, self.moto.loaded, self.services)
+            self.moto.on_session = policies.set_session_policy
+            self.iam = Enforcement(policies, account=self.config.account)
+        access: Access = self.iam or Unrestricted()
+        self.access = self.moto.access = access
+        self.logs = LogWriter(self.moto, self.identities, access, account=self.config.account)
         self.control = Control(self)
-        self._authoriser = authoriser or AllowAll()
+        self._authoriser: Authoriser = authoriser or self.iam or AllowAll()
         self._builders = services
         self._protocols: dict[str, ServiceProtocol] = {}
         self._started = False
@@ -109,7 +128,9 @@ class Sandbox:
             return
         self._started = True
         self.moto.start(asyncio.get_running_loop())
-        parts = Parts(self, self.identities, self.config.account, self.time, self.logs, self.config.base_url)
+        parts = Parts(
+            self, self.identities, self.access, self.config.account, self.time, self.logs, self.config.base_url
+        )
         for build in self._builders:
             service = build(parts)
             self.services[service.name] = service
@@ -131,6 +152,8 @@ class Sandbox:
         await self.logs.drain()
         await self.moto.reset()
         self.identities.forget()
+        if self.iam is not None:
+            self.iam.reset()
         self.instance = str(uuid4())
 
     # --- calls from inside --------------------------------------------------------------------------------------
@@ -142,9 +165,12 @@ class Sandbox:
         call = Call(service, operation, params, caller, region)
         await self._authoriser.authorise(call)
         own = self.services.get(service)
-        if own is not None:
-            return await own.handle(call)
-        return await self.moto.call(caller, region, service, operation, params)
+        try:
+            if own is not None:
+                return await own.handle(call)
+            return await self.moto.call(caller, region, service, operation, params)
+        finally:
+            self._made(service, operation)
 
     # --- HTTP ---------------------------------------------------------------------------------------------------
 
@@ -176,10 +202,10 @@ class Sandbox:
         query_protocol = "x-amz-target" not in request.headers and to.service == "sqs"
         try:
             parsed = protocol.parse(request)
-            caller = self.identities.caller(to.access_key)
+            caller = self._caller(to)
             call = Call(to.service, parsed.operation, parsed.params, caller, to.region, request_id, request.headers)
             await self._authoriser.authorise(call)
-            handling = self.services[to.service].handle(call)
+            handling = self._handled(call)
             if receive is not None and parsed.operation in _ENDS_WITH_CLIENT:
                 result = await _unless_disconnected(handling, receive)
                 if result is None:
@@ -196,13 +222,38 @@ class Sandbox:
             )
             return protocol.serialise_error(failure, request_id, query_protocol=query_protocol)
 
+    async def _handled(self, call: Call) -> Mapping[str, Any]:
+        try:
+            return await self.services[call.service].handle(call)
+        finally:
+            self._made(call.service, call.operation)
+
     async def _moto(self, to: Destination, request: HttpRequest) -> HttpResponse:
-        if not isinstance(self._authoriser, AllowAll):
-            caller = self.identities.caller(to.access_key)
-            denied = await self.moto.authorise(self._authoriser.authorise, caller, to, request)
-            if denied is not None:
-                return denied
-        return await self.moto.handle_http(request)
+        if isinstance(self._authoriser, AllowAll):
+            return await self.moto.handle_http(request)
+        try:
+            call = await self.moto.describe(self._caller(to), to, request)
+            if call is not None:
+                await self._authoriser.authorise(call)
+        except AwsError as error:
+            return failure(request, error.status, error.code, error.message, str(uuid4()))
+        try:
+            return await self.moto.handle_http(request)
+        finally:
+            if call is not None:
+                self._made(call.service, call.operation)
+
+    def _caller(self, to: Destination) -> Caller:
+        """Who signed a request. Raises AwsError if IAM is enforced and nobody known did."""
+        if self.iam is not None:
+            if to.access_key is None:
+                raise _unsigned()
+            self.identities.refuse_unknown(to.access_key, to.service or "")
+        return self.identities.caller(to.access_key)
+
+    def _made(self, service: str, operation: str) -> None:
+        if self.iam is not None:
+            self.iam.after(service, operation)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -298,6 +349,8 @@ def run(config: SandboxConfig) -> None:
             timeout_graceful_shutdown=5,
         )
     )
+    if not config.iam:
+        logger.warning("IAM is not enforced (--no-iam): every call is allowed, which AWS will not do")
     server.run()
     if not server.started:
         raise SystemExit(1)

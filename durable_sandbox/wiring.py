@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from durable_sandbox.aws.access import Access
 from durable_sandbox.aws.call import Api, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
@@ -20,6 +21,7 @@ class Parts:
 
     api: Api
     identities: Identities
+    access: Access
     account: str
     time: TimePolicy
     logs: LogWriter
@@ -43,7 +45,12 @@ def build_lambda(parts: Parts) -> Service:
 
     runtime = Runtime(parts.base_url, parts.identities, parts.logs)
     return LambdaService(
-        api=parts.api, identities=parts.identities, account=parts.account, time=parts.time, runtime=runtime
+        api=parts.api,
+        identities=parts.identities,
+        access=parts.access,
+        account=parts.account,
+        time=parts.time,
+        runtime=runtime,
     )
 
 
@@ -51,7 +58,14 @@ def build_pipes(parts: Parts) -> Service:
     """EventBridge Pipes."""
     from durable_sandbox.services.pipes.service import PipesService  # noqa: PLC0415 - as above
 
-    return PipesService(api=parts.api, identities=parts.identities, account=parts.account, time=parts.time, log=None)
+    return PipesService(
+        api=parts.api,
+        identities=parts.identities,
+        access=parts.access,
+        account=parts.account,
+        time=parts.time,
+        log=None,
+    )
 
 
 SERVICES: tuple[ServiceBuilder, ...] = (build_sqs, build_lambda, build_pipes)

@@ -16,12 +16,17 @@ from durable_sandbox.aws.errors import AwsError
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A principal. ``role_arn`` is set for a role's session; without it the caller is the account's root."""
+    """A principal: a role's session (``role_arn``), an AWS service that acts by itself (``service``), else the root.
+
+    A service's ``arn`` is its name (``sns.amazonaws.com``); it acts for the resource ``source_arn``.
+    """
 
     account: str
     arn: str
     access_key: str
     role_arn: str | None = None
+    service: bool = False
+    source_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

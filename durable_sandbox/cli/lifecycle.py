@@ -23,7 +23,7 @@ from durable_sandbox.cli.environment import (
     terraform_dirs,
     unset_variables,
 )
-from durable_sandbox.cli.errors import CliError
+from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
 from durable_sandbox.cli.stack import check_same_time, forget
 from durable_sandbox.terraform import find_terraform, provider_env
@@ -40,14 +40,16 @@ _levels = click.Choice(["debug", "info", "warning", "error"])
     "--time-scale", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Divides retry waits."
 )
 @click.option("--log-level", type=_levels, default="info", show_default=True)
-def up(*, port: int, detach: bool, real_time: bool, time_scale: float, log_level: str) -> None:
+@click.option("--no-iam", is_flag=True, help="Allow every call, whatever the roles' policies say.")
+def up(*, port: int, detach: bool, real_time: bool, time_scale: float, log_level: str, no_iam: bool) -> None:
     """Start a sandbox. Its state is in memory only."""
     running = process.find(port)
     if running is not None:
         check_same_time(running, real_time=real_time)
+        _check_same_iam(running, iam=not no_iam)
         click.echo(f"A sandbox is running already at {running.endpoint_url} (pid {running.pid}).")
         return
-    start = process.Start(port, real_time=real_time, time_scale=time_scale, log_level=log_level)
+    start = process.Start(port, real_time=real_time, time_scale=time_scale, log_level=log_level, iam=not no_iam)
     if detach:
         running = process.start_detached(start, state_dir())
         _greet(running)
@@ -63,7 +65,13 @@ def _serve_here(start: process.Start) -> None:
 
     threading.Thread(target=_greet_when_up, args=(start.port,), daemon=True).start()
     try:
-        run_server(port=start.port, real_time=start.real_time, time_scale=start.time_scale, log_level=start.log_level)
+        run_server(
+            port=start.port,
+            real_time=start.real_time,
+            time_scale=start.time_scale,
+            log_level=start.log_level,
+            iam=start.iam,
+        )
     finally:
         process.pid_file(state_dir(), start.port).unlink(missing_ok=True)
 
@@ -81,7 +89,19 @@ def _greet_when_up(port: int) -> None:
 
 def _greet(running: process.Running) -> None:
     click.echo(f"The sandbox runs at {running.endpoint_url} (pid {running.pid}). {_IN_MEMORY}")
+    if not running.iam:
+        click.echo("IAM is NOT enforced (--no-iam): every call is allowed, which AWS will not do.")
     click.echo(f'Point AWS clients to it: eval "$({command_line("env", running.port)})"')
+
+
+def _check_same_iam(running: process.Running, *, iam: bool) -> None:
+    if iam != running.iam:
+        does = "enforces" if running.iam else "does not enforce"
+        raise CliError(
+            f"The sandbox that runs on port {running.port} {does} IAM, which --no-iam decides when it starts.",
+            f"Stop it first: sandbox down --port {running.port}",
+            exit_code=ENVIRONMENT,
+        )
 
 
 @click.command()

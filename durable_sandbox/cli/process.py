@@ -35,6 +35,7 @@ class Running:
     time_scale: float
     version: str
     instance: str
+    iam: bool = True
 
     @property
     def endpoint_url(self) -> str:
@@ -50,12 +51,14 @@ class Start:
     real_time: bool = False
     time_scale: float = 60.0
     log_level: str = "info"
+    iam: bool = True
 
     def command(self, *, with_stdin: bool) -> list[str]:
         """The command line of the server process; ``with_stdin``: it ends when its standard input does."""
         command = [sys.executable, "-m", "durable_sandbox.cli.serve", "--port", str(self.port)]
         command += ["--time-scale", str(self.time_scale), "--log-level", self.log_level]
         command += ["--real-time"] if self.real_time else []
+        command += [] if self.iam else ["--no-iam"]
         return command + (["--until-stdin-closes"] if with_stdin else [])
 
 
@@ -82,7 +85,13 @@ def find(port: int, timeout: float = 2.0) -> Running | None:
         pid = int(health["pid"])
         instance = str(health.get("instance") or f"{pid}-{_create_time(pid):.2f}")
         return Running(
-            port, pid, bool(health["real_time"]), float(health["time_scale"]), str(health["version"]), instance
+            port,
+            pid,
+            bool(health["real_time"]),
+            float(health["time_scale"]),
+            str(health["version"]),
+            instance,
+            bool(health.get("iam")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

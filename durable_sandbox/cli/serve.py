@@ -17,20 +17,23 @@ from durable_sandbox.cli.environment import unset_variables
 @click.option("--real-time", is_flag=True)
 @click.option("--time-scale", type=float, default=60.0)
 @click.option("--log-level", default="info")
+@click.option("--no-iam", is_flag=True)
 @click.option("--until-stdin-closes", is_flag=True, help="End when the process that started this one does.")
-def serve(*, port: int, real_time: bool, time_scale: float, log_level: str, until_stdin_closes: bool) -> None:
+def serve(
+    *, port: int, real_time: bool, time_scale: float, log_level: str, no_iam: bool, until_stdin_closes: bool
+) -> None:
     """Serve until SIGTERM or SIGINT."""
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    run_server(port=port, real_time=real_time, time_scale=time_scale, log_level=log_level)
+    run_server(port=port, real_time=real_time, time_scale=time_scale, log_level=log_level, iam=not no_iam)
 
 
-def run_server(*, port: int, real_time: bool, time_scale: float, log_level: str) -> None:
+def run_server(*, port: int, real_time: bool, time_scale: float, log_level: str, iam: bool) -> None:
     """Serve in this process; returns when it was told to stop."""
     _leave_user_settings()
     from durable_sandbox.server import SandboxConfig, run  # noqa: PLC0415 - heavy; only a server process needs it
 
-    run(SandboxConfig(port=port, real_time=real_time, time_scale=time_scale, log_level=log_level))
+    run(SandboxConfig(port=port, real_time=real_time, time_scale=time_scale, log_level=log_level, iam=iam))
 
 
 def _leave_user_settings() -> None:

@@ -48,6 +48,8 @@ class ChainedInvokes:
         """Where ``request`` goes."""
         try:
             target = self._functions.resolve(self._region, request.function_name, request.qualifier)
+            if isinstance(target, DurableTarget):
+                self._functions.permit(self._store.load(request.parent_execution_arn), target, request.qualifier)
         except AwsError as error:
             return KnownOutcome(outcome=_failed(error))
         if isinstance(target, DurableTarget):

@@ -54,6 +54,10 @@ class Functions(Protocol):
         """Invoke a chained plain function with the role of ``parent``'s function. Raises AwsError."""
         ...
 
+    def permit(self, parent: Execution, target: DurableTarget, qualifier: str | None) -> None:
+        """Raises AwsError unless the role of ``parent``'s function may invoke a chained durable function."""
+        ...
+
     def on_closed(self, execution: Execution) -> None:
         """``execution`` reached a terminal status."""
         ...

@@ -48,7 +48,7 @@ class Failure(Enum):
 
 def kind_of(error: AwsError) -> Failure:
     """Classify ``error``: denied, throttled, AWS's own fault (5xx), or else the customer's (4xx)."""
-    if "AccessDenied" in error.code:
+    if "AccessDenied" in error.code or error.code == "AuthorizationError":
         return Failure.PERMISSION
     if error.code in _THROTTLE_CODES or error.status == _TOO_MANY_REQUESTS:
         return Failure.THROTTLE

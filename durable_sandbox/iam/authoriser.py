@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from durable_sandbox.aws.call import Call
+from durable_sandbox.aws.call import Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.iam.actions import Need, UnmappedError, needs
 from durable_sandbox.iam.decisions import DecisionLog, Unused, resource_pattern
@@ -18,12 +18,20 @@ from durable_sandbox.iam.denials import cannot_decide, denial
 from durable_sandbox.iam.documents import PolicyError
 from durable_sandbox.iam.encryption import KEY_USES, key_needs
 from durable_sandbox.iam.evaluator import Decision, Evaluator, PolicySet
-from durable_sandbox.iam.model import AccessRequest, ContextValues, PolicySource, Principal, PrincipalKind
+from durable_sandbox.iam.model import (
+    AccessRequest,
+    ContextValues,
+    PolicySource,
+    Principal,
+    PrincipalKind,
+    account_of,
+)
 
 logger = logging.getLogger(__name__)
 
 _KEPT_SUBJECTS = 20_000
 _KEPT_DECISIONS = 64
+_SOURCE_KEYS = ("aws:sourcearn", "aws:sourceaccount")
 
 _Values = tuple[tuple[str, ...] | None, ...]
 
@@ -75,8 +83,10 @@ class Authoriser:
             if principal.kind is PrincipalKind.ROOT:
                 return
             raise cannot_decide(call.service, principal, call.operation, str(error)) from error
+        source = _source_of(call.caller)
         for need in wanted:
-            self._require(principal, need, call.region, call.service, call.operation)
+            sourced = Need(need.action, need.resource, {**need.context, **source}) if source else need
+            self._require(principal, sourced, call.region, call.service, call.operation)
 
     def require(
         self,
@@ -135,8 +145,11 @@ class Authoriser:
         if need.action in KEY_USES:
             key = self._encryption_key(need.resource)
             if key is not None:
+                source = {name: need.context[name] for name in _SOURCE_KEYS if name in need.context}
                 for use in key_needs(need, key, region):
-                    self._require(principal, use, region, service, operation)
+                    self._require(
+                        principal, Need(use.action, use.resource, {**use.context, **source}), region, service, operation
+                    )
 
     def _refusal(self, service: str, principal: Principal, need: Need, decision: Decision) -> AwsError:
         error = denial(service, principal, need, decision)
@@ -177,6 +190,14 @@ class Authoriser:
                 self._keys.clear()
             self._keys[resource] = self._source.encryption_key(resource)
         return self._keys[resource]
+
+
+def _source_of(caller: Caller) -> ContextValues:
+    """The resource for which a service acts: IAM User Guide, confused-deputy."""
+    if caller.source_arn is None:
+        return {}
+    account = account_of(caller.source_arn) or caller.account
+    return {"aws:sourcearn": (caller.source_arn,), "aws:sourceaccount": (account,)}
 
 
 def _context(given: Mapping[str, str] | None) -> ContextValues:

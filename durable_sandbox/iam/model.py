@@ -35,7 +35,9 @@ class Principal:
 
     @classmethod
     def of(cls, caller: Caller) -> Principal:
-        """The principal behind a caller: a role's session, else the account's root."""
+        """The principal behind a caller: a service, a role's session, else the account's root."""
+        if caller.service:
+            return cls.service(caller.arn, caller.account)
         if caller.role_arn is None:
             return cls(PrincipalKind.ROOT, caller.account, caller.arn)
         return cls(PrincipalKind.ROLE, caller.account, caller.arn, caller.role_arn)

@@ -7,11 +7,12 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from durable_sandbox.aws.access import Access, Unrestricted
 from durable_sandbox.aws.call import Api, Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest, HttpResponse
@@ -46,6 +47,9 @@ class MotoApp:
         self._loaded = threading.Event()
         self._app: WsgiApp | None = None
         self._failure: BaseException | None = None
+        self.access: Access = Unrestricted()
+        self.on_session: Callable[[str, str | None], None] | None = None
+        """Told of each session that STS issues keys for: its ARN, and the policy that AssumeRole was given."""
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,10 +61,12 @@ class MotoApp:
         try:
             # moto's own timing and region checks; read when its modules are imported.
             os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+            # AWS's managed policies with their real documents; a tenth of a second when the IAM backend is built.
+            os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
             from durable_sandbox.moto_adapter.load import load  # noqa: PLC0415 - heavy: seconds of imports
 
             assert self.loop is not None  # noqa: S101 - start() has set it
-            self._app = load(self._api, self._identities, self.loop)
+            self._app = load(self._api, self._identities, self.loop, self.access, self.on_session)
         except BaseException as error:
             logger.exception("moto could not be loaded")
             self._failure = error
@@ -73,6 +79,10 @@ class MotoApp:
         if self._app is None:
             raise RuntimeError("moto could not be loaded") from self._failure
         return self._app
+
+    def loaded(self) -> bool:
+        """Whether moto's modules are there. Until then none of its resources exist."""
+        return self._loaded.is_set() and self._app is not None
 
     async def stop(self) -> None:
         """Let running requests end and drop the waiting ones."""
@@ -133,22 +143,36 @@ class MotoApp:
         exchange = self._client.prepare(caller.access_key, region, service, operation, params)
         return exchange.parse(self.run(exchange.request))
 
-    async def authorise(
-        self,
-        decide: Callable[[Call], Awaitable[None]],
-        caller: Caller,
-        to: Destination,
-        request: HttpRequest,
-    ) -> HttpResponse | None:
-        """Ask ``decide`` about a request to moto; the error response if it is denied, else None."""
+    async def describe(self, caller: Caller, to: Destination, request: HttpRequest) -> Call | None:
+        """The call that a request makes; None if that cannot be told and the root makes it: moto will say what it lacks.
+
+        Raises AwsError if it cannot be told and a role makes it.
+        """
         if to.service is None:
+            service, known = "", None
+        else:
+            service = _botocore_name(to.service, request)
+            known = await self.in_thread(self._client.describe, service, request)
+        if known is not None:
+            return Call(service, known[0], known[1], caller, to.region, headers=request.headers)
+        if caller.role_arn is None:
             return None
-        operation, params = await self.in_thread(self._client.describe, to.service, request)
-        try:
-            await decide(Call(to.service, operation, params, caller, to.region, headers=request.headers))
-        except AwsError as error:
-            return failure(request, error.status, error.code, error.message, str(uuid4()))
-        return None
+        raise AwsError(
+            "AccessDeniedException",
+            f"The sandbox cannot tell what {request.method} {request.path} asks of {to.service}, so {caller.arn} may "
+            "not ask it; run with --no-iam to skip authorisation.",
+            status=403,
+        )
+
+
+_SIGNING_NAMES = {"monitoring": "cloudwatch", "execute-api": "apigatewaymanagementapi", "states": "stepfunctions"}
+
+
+def _botocore_name(signed: str, request: HttpRequest) -> str:
+    """Name in botocore of the service whose name is in the signature."""
+    if signed == "dynamodb" and request.headers.get("x-amz-target", "").startswith("DynamoDBStreams_"):
+        return "dynamodbstreams"
+    return _SIGNING_NAMES.get(signed, signed)
 
 
 def _is_unrouted(request: HttpRequest, response: HttpResponse) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from durable_sandbox.aws.http import HttpRequest, HttpResponse
 # moto speaks these; botocore may prefer a newer one (CBOR) that it does not.
 _PROTOCOLS = ("json", "rest-json", "rest-xml", "query", "ec2")
 _CLIENT_ERROR = 300
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +93,33 @@ class InProcessClient:
         request = _http_request(serialised, access_key, region, model)
         return Exchange(request, operation_model, parsers.create_parser(protocol))
 
-    def describe(self, service: str, request: HttpRequest) -> tuple[str, dict[str, Any]]:
-        """The operation and input of a raw request, by moto's router and parser. Raises AwsError if unknown."""
-        from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415 - only where authorisation is on
-        from moto.core.request import Request, determine_request_protocol  # noqa: PLC0415
-        from moto.core.routing import get_service_router  # noqa: PLC0415
-        from werkzeug.exceptions import NotFound  # noqa: PLC0415
+    def describe(self, service: str, request: HttpRequest) -> tuple[str, dict[str, Any]] | None:
+        """The operation and input of a raw request, by moto's router and parser; None if they cannot read it."""
+        from botocore.exceptions import DataNotFoundError  # noqa: PLC0415 - only where authorisation is on
+        from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415 - as above
+        from moto.core.request import Request, determine_request_protocol  # noqa: PLC0415 - as above
+        from moto.core.routing import get_service_router  # noqa: PLC0415 - as above
+        from werkzeug.exceptions import HTTPException  # noqa: PLC0415 - as above
 
-        from durable_sandbox.moto_adapter.wsgi import environ_of  # noqa: PLC0415
+        from durable_sandbox.moto_adapter.wsgi import environ_of  # noqa: PLC0415 - as above
 
         raw = Request(environ_of(request, host=request.headers.get("host", "127.0.0.1")))
         try:
             operation, labels = get_service_router(service).match(raw)
-        except NotFound as error:
-            raise AwsError(
-                "UnknownOperationException", f"{service}: {request.method} {request.path}", status=404
-            ) from error
-        protocol = determine_request_protocol(operation.service_model, raw.content_type)
-        parser = PROTOCOL_PARSERS[protocol](operation)
-        params = parser.parse(
-            {
-                "body": request.body,
-                "headers": raw.headers,
-                "method": request.method,
-                "url_params": labels,
-                "url_path": request.path,
-                "values": raw.values,
-            }
-        )
+            protocol = determine_request_protocol(operation.service_model, raw.content_type)
+            params = PROTOCOL_PARSERS[protocol](operation).parse(
+                {
+                    "body": request.body,
+                    "headers": raw.headers,
+                    "method": request.method,
+                    "url_params": labels,
+                    "url_path": request.path,
+                    "values": raw.values,
+                }
+            )
+        except (HTTPException, DataNotFoundError, LookupError, ValueError, TypeError) as error:
+            logger.info("%s: cannot tell the call of %s %s: %r", service, request.method, request.path, error)
+            return None
         return str(operation.name), params
 
 

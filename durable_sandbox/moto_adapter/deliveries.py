@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import moto.awslambda.utils
+import moto.s3.notifications
 import moto.sns.models
 import moto.sqs
 import moto.sqs.models
@@ -26,7 +27,7 @@ from moto.sqs.exceptions import QueueDoesNotExist
 
 from durable_sandbox.aws.arns import Arn, function_arn
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.moto_adapter.bridge import Bridge
+from durable_sandbox.moto_adapter.bridge import Bridge, sending
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class OurQueues:
             params["MessageGroupId"] = group_id
         if deduplication_id:
             params["MessageDeduplicationId"] = deduplication_id
-        self._bridge.call(self._region, "sqs", "SendMessage", params)
+        self._bridge.deliver(self._region, "sqs", "SendMessage", params)
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class OurFunctions:
         """Invoke ``function`` with ``event``, asynchronously."""
         payload = json.dumps(event, separators=(",", ":")).encode()
         params = {"FunctionName": function, "InvocationType": "Event", "Payload": payload}
-        self._bridge.call(self._region, "lambda", "Invoke", params)
+        self._bridge.deliver(self._region, "lambda", "Invoke", params)
 
     def invoke(
         self,
@@ -176,7 +177,9 @@ class OurFunctions:
             "logEvents": log_events,
         }
         packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode())
-        self.send(destination, {"awslogs": {"data": base64.b64encode(packed).decode()}})
+        source = f"arn:aws:logs:{self._region}:{self._account}:log-group:{group}:*"
+        with sending("logs.amazonaws.com", source):
+            self.send(destination, {"awslogs": {"data": base64.b64encode(packed).decode()}})
 
 
 class OurFunction:
@@ -200,6 +203,7 @@ def patch(bridge: BridgeSource) -> None:
     moto.sns.models.sqs_backends = accounts
     moto.awslambda.utils.get_backend = lambda account, region: OurFunctions(bridge(), account, region)
     _patch_sns(bridge)
+    _patch_s3(bridge)
     events.Rule.send_to_targets = _send_to_targets(bridge)
 
 
@@ -207,15 +211,40 @@ def _patch_sns(bridge: BridgeSource) -> None:
     publish = moto.sns.models.Subscription.publish
 
     def delivered(self: Any, message: str, message_id: str, *args: Any, **kwargs: Any) -> None:
-        try:
-            if self.protocol == "lambda":
-                _publish_to_lambda(self, bridge(), message, message_id, *args, **kwargs)
-            else:
-                publish(self, message, message_id, *args, **kwargs)
-        except AwsError as error:
-            _redrive_sns(self, bridge(), message, error)
+        with sending("sns.amazonaws.com", self.topic.arn):
+            try:
+                if self.protocol == "lambda":
+                    _publish_to_lambda(self, bridge(), message, message_id, *args, **kwargs)
+                else:
+                    publish(self, message, message_id, *args, **kwargs)
+            except AwsError as error:
+                _redrive_sns(self, bridge(), message, error)
 
     moto.sns.models.Subscription.publish = delivered
+
+
+def _patch_s3(bridge: BridgeSource) -> None:
+    """Notifications need the bucket's permission: moto publishes to topics without asking anybody."""
+    notifications = moto.s3.notifications
+    send_event, send_test_event = notifications.send_event, notifications.send_test_event
+
+    def event(account_id: str, event_name: Any, bucket: Any, *args: Any, **kwargs: Any) -> None:
+        with sending("s3.amazonaws.com", bucket.arn):
+            send_event(account_id, event_name, bucket, *args, **kwargs)
+
+    def test_event(account_id: str, bucket: Any) -> None:
+        with sending("s3.amazonaws.com", bucket.arn):
+            send_test_event(account_id, bucket)
+
+    def to_topic(_account: str, event_body: Any, topic_arn: str, region_name: str) -> None:
+        try:
+            bridge().deliver(region_name, "sns", "Publish", {"TopicArn": topic_arn, "Message": json.dumps(event_body)})
+        except AwsError as error:
+            logger.warning("S3 could not notify %s: %s (%s)", topic_arn, error.message, error.code)
+
+    notifications.send_event = event
+    notifications.send_test_event = test_event
+    notifications._send_sns_message = to_topic  # noqa: SLF001 - moto offers no other way
 
 
 def _publish_to_lambda(
@@ -297,9 +326,12 @@ def _send_to_targets(bridge: BridgeSource) -> Callable[..., None]:
             event = _public(original_event)
             body = _input_of(target, event, original_event)
             try:
-                send(bridge(), arn, target, body)
+                with sending("events.amazonaws.com", self.arn, target.get("RoleArn")):
+                    send(bridge(), arn, target, body)
             except AwsError as error:
-                _dead_letter(bridge(), self, target, event, error)
+                # The rule's dead-letter queue lets the rule in by its policy: the target's role is for the target.
+                with sending("events.amazonaws.com", self.arn):
+                    _dead_letter(bridge(), self, target, event, error)
 
     return send_to_targets
 
@@ -354,19 +386,19 @@ def _to_function(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str)
     name, _, qualifier = arn.resource.removeprefix("function:").partition(":")
     whole = function_arn(arn.region, arn.account, name, qualifier or None)
     params = {"FunctionName": whole, "InvocationType": "Event", "Payload": body.encode()}
-    bridge.call(arn.region, "lambda", "Invoke", params)
+    bridge.deliver(arn.region, "lambda", "Invoke", params)
 
 
 def _to_topic(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
     del target
-    bridge.call(arn.region, "sns", "Publish", {"TopicArn": str(arn), "Message": body})
+    bridge.deliver(arn.region, "sns", "Publish", {"TopicArn": str(arn), "Message": body})
 
 
 def _to_stream(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
     path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
     key = json.loads(body)["id"] if path is None else str(_at(json.loads(body), path))
     params = {"StreamARN": str(arn), "Data": body.encode(), "PartitionKey": key}
-    bridge.call(arn.region, "kinesis", "PutRecord", params)
+    bridge.deliver(arn.region, "kinesis", "PutRecord", params)
 
 
 def _at(event: Any, path: str) -> Any:

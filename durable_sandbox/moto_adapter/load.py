@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -14,7 +15,8 @@ from durable_sandbox.moto_adapter import cfn_models, cfn_stacks, deliveries, ide
 from durable_sandbox.moto_adapter.bridge import Bridge
 
 if TYPE_CHECKING:
-    from durable_sandbox.aws.call import Api
+    from durable_sandbox.aws.access import Access
+    from durable_sandbox.aws.call import Api, Caller
     from durable_sandbox.aws.identity import Identities
     from durable_sandbox.moto_adapter.wsgi import WsgiApp
 
@@ -40,15 +42,33 @@ class Current:
 
     bridge: Bridge
     identities: Identities
+    on_session: ClassVar[Callable[[str, str | None], None] | None] = None
+
+    @classmethod
+    def session_issued(cls, caller: Caller, policy: str | None) -> None:
+        """STS issued keys."""
+        cls.identities.register(caller)
+        if cls.on_session is not None:
+            cls.on_session(caller.arn, policy)
 
 
-def load(api: Api, identities: Identities, loop: asyncio.AbstractEventLoop) -> WsgiApp:
-    """Give moto's application, patched so that what it delivers in-process reaches ``api`` in ``loop``."""
+def load(
+    api: Api,
+    identities: Identities,
+    loop: asyncio.AbstractEventLoop,
+    access: Access,
+    on_session: Callable[[str, str | None], None] | None = None,
+) -> WsgiApp:
+    """Give moto's application, patched so that what it delivers in-process reaches ``api`` in ``loop``.
+
+    ``on_session`` is told of each session that STS issues keys for: its ARN and its session policy.
+    """
     for name in _MODULES:
         importlib.import_module(f"moto.{name}.models")
         importlib.import_module(f"moto.{name}.responses")
-    Current.bridge = Bridge(api, loop, identities.root())
+    Current.bridge = Bridge(api, loop, identities, access)
     Current.identities = identities
+    Current.on_session = on_session
     cfn_models.models(Current.bridge)
     _patch_once()
     application: WsgiApp = Dispatcher(create_backend_app)
@@ -58,6 +78,6 @@ def load(api: Api, identities: Identities, loop: asyncio.AbstractEventLoop) -> W
 @functools.cache
 def _patch_once() -> None:
     s3_policies.patch()
-    identity.patch(lambda: Current.identities)
+    identity.patch(lambda: Current.identities, Current.session_issued)
     deliveries.patch(lambda: Current.bridge)
     cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

@@ -23,8 +23,10 @@ _TAIL_BYTES = 4096
 class LogWriter(Protocol):
     """Where log events go: CloudWatch Logs. Must not block."""
 
-    def put(self, region: str, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
-        """Append ``events``: milliseconds since the epoch and text."""
+    def put(
+        self, region: str, group: str, stream: str, events: Sequence[tuple[int, str]], *, role_arn: str | None = None
+    ) -> None:
+        """Append ``events``: milliseconds since the epoch and text; with the permissions of ``role_arn``."""
         ...
 
 
@@ -41,7 +43,8 @@ class LogLines:
     def write(self, line: str) -> None:
         """Append one line, stamped now."""
         self.recent.append(line)
-        self._writer.put(self._spec.region, self._spec.log_group, self.stream, [(int(time.time() * 1000), line)])
+        event = (int(time.time() * 1000), line)
+        self._writer.put(self._spec.region, self._spec.log_group, self.stream, [event], role_arn=self._spec.role_arn)
 
 
 class InvocationLog:

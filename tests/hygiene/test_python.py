@@ -36,8 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.sqs": LOWER,
     "routing": LOWER,
     "control": LOWER,
+    "enforcement": {"aws", "iam", "moto_adapter"},
     "wiring": PARTS | SERVICES | {"iam", "moto_adapter"},
-    "server": PARTS | SERVICES | {"iam", "moto_adapter", "control", "routing", "wiring"},
+    "server": PARTS | SERVICES | {"iam", "moto_adapter", "enforcement", "control", "routing", "wiring"},
     "cli": {"server", "terraform"},
     "pytest_plugin": {"cli", "terraform"},
 }

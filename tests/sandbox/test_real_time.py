@@ -54,7 +54,7 @@ def test_hold_is_waited(functions: Any) -> None:
         package.writestr("handler.py", SOURCE)
     functions.create_function(
         FunctionName="held",
-        Role="arn:aws:iam::123456789012:role/held",
+        Role=open_role(functions),
         Runtime="python3.13",
         Handler="handler.handler",
         Code={"ZipFile": archive.getvalue()},

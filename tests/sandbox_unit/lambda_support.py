@@ -7,12 +7,18 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
+
+import boto3
 
 T = TypeVar("T")
 
 ROLE = "arn:aws:iam::123456789012:role/handler"
+"""A role that may do anything, for tests of other things than IAM; ``open_role`` creates it."""
+
+_SERVICES = ["lambda.amazonaws.com", "pipes.amazonaws.com"]
 
 ECHO = "def handler(event, context):\n    return {'event': event, 'version': context.function_version}\n"
 
@@ -47,6 +53,28 @@ def package(source: str) -> bytes:
     return buffer.getvalue()
 
 
+def open_role(client: Any) -> str:
+    """ROLE, in the sandbox of ``client``."""
+    iam = boto3.client(
+        "iam",
+        endpoint_url=client.meta.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="sandbox",
+        aws_secret_access_key="sandbox",
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": _SERVICES}, "Action": "sts:AssumeRole"}
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    name = ROLE.rsplit("/", 1)[1]
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="anything", PolicyDocument=_policy(anything))
+    return ROLE
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 class Functions:
     """Deploys functions under names that no other test uses."""
 
@@ -58,7 +86,7 @@ class Functions:
         name = f"f-{uuid4().hex[:12]}"
         self.client.create_function(
             FunctionName=name,
-            Role=ROLE,
+            Role=open_role(self.client),
             Runtime="python3.13",
             Handler="handler.handler",
             Code={"ZipFile": package(source)},

@@ -40,12 +40,12 @@ class Running:
 
 
 @contextmanager
-def running(*services: ServiceBuilder, authoriser: Authoriser | None = None) -> Iterator[Running]:
-    """Serve a sandbox on a port that the system chose."""
+def running(*services: ServiceBuilder, authoriser: Authoriser | None = None, iam: bool = False) -> Iterator[Running]:
+    """Serve a sandbox on a port that the system chose; without IAM unless asked."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    sandbox = Sandbox(SandboxConfig(port=port), services=services or (build_sqs,), authoriser=authoriser)
+    sandbox = Sandbox(SandboxConfig(port=port, iam=iam), services=services or (build_sqs,), authoriser=authoriser)
     config = uvicorn.Config(sandbox, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     loop = asyncio.new_event_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durable_sandbox.aws.access import Access
 from durable_sandbox.aws.call import Api, Call
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
@@ -16,6 +17,7 @@ class LambdaContext:
     """State and collaborators; set by LambdaService."""
 
     api: Api
+    access: Access
     account: str
     engine: DurableEngine
     functions: FunctionStore

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from durable_sandbox.aws.arns import function_arn
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.lambda_.context import LambdaContext
@@ -36,6 +37,7 @@ class FunctionOperations(LambdaContext):
                 raise AwsError(
                     "InvalidParameterValueException", f"{member} is required for a zip package.", Type="User"
                 )
+        self._check_role(params["Role"], function_arn(reference.region, self.account, reference.name))
         version = Version(
             function_name=reference.name,
             region=reference.region,
@@ -104,6 +106,8 @@ class FunctionOperations(LambdaContext):
         refuse_unsupported(call.params)
         function = self.functions.get(self.reference(call))
         self._check_revision(function.latest, call)
+        if call.params.get("Role"):
+            self._check_role(call.params["Role"], function.arn())
         given = call.params.get("DurableConfig")
         if given and function.latest.durable is None:
             raise AwsError(
@@ -191,6 +195,16 @@ class FunctionOperations(LambdaContext):
         return {"UpdateRuntimeOn": "Auto", "FunctionArn": function.arn()}
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _check_role(self, role: str, function: str) -> None:
+        """Raises AwsError unless the role's trust policy lets Lambda assume it."""
+        trusted = self.access.assumable(role, "lambda.amazonaws.com", source_arn=function, source_account=self.account)
+        if not trusted:
+            raise AwsError(
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                Type="User",
+            )
 
     async def _code(self, call: Call, given: Mapping[str, Any]) -> Code:
         if given.get("ZipFile"):

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 from aws_durable_execution_sdk_python_testing.execution import Execution
 
-from durable_sandbox.aws.call import Api
+from durable_sandbox.aws.access import Access
+from durable_sandbox.aws.arns import function_arn
+from durable_sandbox.aws.call import Api, Call, Caller
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
@@ -29,12 +31,14 @@ class EnginePort:
         lambda_: InvokeOperations,
         api: Api,
         identities: Identities,
+        access: Access,
         time: TimePolicy,
         closed: Callable[[Execution], None],
     ) -> None:
         self._lambda = lambda_
         self._api = api
         self._identities = identities
+        self._access = access
         self._time = time
         self._closed = closed
 
@@ -70,9 +74,7 @@ class EnginePort:
     async def invoke_plain(self, parent: Execution, target: PlainTarget, payload: bytes) -> HandlerResult:
         """Invoke with the role of the parent's function."""
         start = parent.start_input
-        reference = FunctionReference(parent.region, start.function_name, start.function_qualifier)
-        _, version = self._lambda.functions.version(reference)
-        caller = self._identities.service(version.role, _SESSION)
+        caller = self._parent(parent)
         params = {"FunctionName": target.function_name, "InvocationType": "RequestResponse", "Payload": payload}
         if target.qualifier:
             params["Qualifier"] = target.qualifier
@@ -82,6 +84,21 @@ class EnginePort:
             return HandlerResult(start.invocation_id, answer["Payload"], "FunctionError" in answer)
 
         return await self._once_admitted(invoke)
+
+    def permit(self, parent: Execution, target: DurableTarget, qualifier: str | None) -> None:
+        """Ask IAM for the invocation that starts a child execution, as ``invoke_plain`` does by its call."""
+        params = {
+            "FunctionName": function_arn(target.region, target.account, target.function_name, qualifier),
+            "InvocationType": "Event",
+        }
+        self._access.check(Call("lambda", "Invoke", params, self._parent(parent), parent.region))
+
+    def _parent(self, parent: Execution) -> Caller:
+        """The role of the function that ``parent`` runs."""
+        start = parent.start_input
+        reference = FunctionReference(parent.region, start.function_name, start.function_qualifier)
+        _, version = self._lambda.functions.version(reference)
+        return self._identities.service(version.role, _SESSION)
 
     async def _once_admitted(self, invoke: Callable[[], Awaitable[HandlerResult]]) -> HandlerResult:
         """Wait a throttle out: the service retries 429 until it succeeds, and it says nothing about the work.

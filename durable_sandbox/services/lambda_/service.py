@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from aws_durable_execution_sdk_python_testing.execution import Execution
 
+from durable_sandbox.aws.access import Access, Unrestricted
+from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Api, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
@@ -34,8 +37,18 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
 
     name = "lambda"
 
-    def __init__(self, *, api: Api, identities: Identities, account: str, time: TimePolicy, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        *,
+        api: Api,
+        identities: Identities,
+        account: str,
+        time: TimePolicy,
+        runtime: Runtime,
+        access: Access | None = None,
+    ) -> None:
         self.api = api
+        self.access = access or Unrestricted()
         self.account = account
         self.identities = identities
         self.time = time
@@ -46,12 +59,21 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
         self.mappings = MappingRegistry(
             api=api, identities=identities, time=time, functions=self.functions, account=account
         )
-        self.engine = DurableEngine(EnginePort(self, api, identities, time, self._execution_closed), time)
+        self.engine = DurableEngine(EnginePort(self, api, identities, self.access, time, self._execution_closed), time)
         self._deliveries: set[asyncio.Task[None]] = set()
 
     def environments(self) -> list[EnvironmentSummary]:
         """Every live execution environment."""
         return self.runtime.environments()
+
+    def resource_policy(self, arn: str) -> Mapping[str, Any] | None:
+        """The policy on a function, or on the version or alias that ``arn`` names; None if there is none."""
+        parsed = Arn.parse(arn)
+        _, _, named = parsed.resource.partition("function:")
+        name, _, qualifier = named.partition(":")
+        function = self.functions.find(parsed.region, name)
+        policy = None if function is None else function.policies.get(qualifier)
+        return policy if policy is not None and policy["Statement"] else None
 
     def status(self) -> dict[str, Any]:
         """Functions with their environments, executions and waiting events, for the status page."""

@@ -42,6 +42,10 @@ class FunctionStore:
         """Remove all."""
         self._functions.clear()
 
+    def find(self, region: str, name: str) -> Function | None:
+        """The function, if there is one."""
+        return self._functions.get((region, name))
+
     def get(self, reference: FunctionReference) -> Function:
         """The function, whatever the qualifier. Raises AwsError ResourceNotFoundException."""
         function = self._functions.get((reference.region, reference.name))

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from durable_sandbox.aws.access import Access, Unrestricted
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Api, Call, Service
 from durable_sandbox.aws.clock import TimePolicy
@@ -97,8 +98,10 @@ class PipesService(Service):
         time: TimePolicy,
         log: PipeLogSink | None,
         limits: PollerLimits | None = None,
+        access: Access | None = None,
     ) -> None:
         self._api = api
+        self._access = access or Unrestricted()
         self._identities = identities
         self._account = account
         self._time = time
@@ -116,6 +119,7 @@ class PipesService(Service):
             raise _conflict(definition.name, f"Pipe {definition.name} already exists")
         arn = Arn("pipes", call.region, self._account, f"pipe/{definition.name}")
         definition.spec(str(arn))
+        self._check_role(definition, arn)
         now = datetime.now(UTC)
         desired = call.params.get("DesiredState") or "RUNNING"
         pipe = Pipe(arn, definition, desired, "CREATING", dict(call.params.get("Tags") or {}), now, now)
@@ -135,6 +139,7 @@ class PipesService(Service):
         pipe = self._settled_pipe(call)
         definition = pipe.definition.updated(call.params)
         definition.spec(str(pipe.arn))
+        self._check_role(definition, pipe.arn)
         pipe.definition = definition
         self._want(pipe, call.params.get("DesiredState") or pipe.desired_state, "UPDATING")
         self._change(pipe, lambda: self._settle(pipe, "UPDATE_FAILED"))
@@ -239,6 +244,16 @@ class PipesService(Service):
         await self.close()
         self._pipes.clear()
 
+    def _trusted(self, definition: PipeDefinition, arn: Arn) -> bool:
+        return self._access.assumable(
+            definition.role_arn, "pipes.amazonaws.com", source_arn=str(arn), source_account=self._account
+        )
+
+    def _check_role(self, definition: PipeDefinition, arn: Arn) -> None:
+        """Raises AwsError unless the role's trust policy lets Pipes assume it for this pipe."""
+        if not self._trusted(definition, arn):
+            raise field_error("RoleArn", _untrusted(definition))
+
     def _pipe(self, call: Call) -> Pipe:
         name = call.params.get("Name", "")
         pipe = self._pipes.get((call.region, name))
@@ -286,6 +301,9 @@ class PipesService(Service):
         if pipe.desired_state != "RUNNING":
             pipe.set_state("STOPPED")
             return
+        if not self._trusted(pipe.definition, pipe.arn):
+            pipe.set_state(failed_state, _untrusted(pipe.definition))
+            return
         try:
             poller = PipePoller(
                 pipe.definition.spec(str(pipe.arn)),
@@ -328,6 +346,10 @@ class PipesService(Service):
 
 def _conflict(name: str, message: str) -> AwsError:
     return AwsError("ConflictException", message, status=409, resourceId=name, resourceType="Pipe")
+
+
+def _untrusted(definition: PipeDefinition) -> str:
+    return f"The role {definition.role_arn} cannot be assumed by pipes.amazonaws.com for pipe {definition.name}."
 
 
 def _decode_token(token: str | None) -> str:

@@ -91,6 +91,16 @@ class SqsService(Service):
 
     # Queues
 
+    def resource_policy(self, arn: str) -> str | None:
+        """The queue's Policy; None if there is none."""
+        queue = self._store.by_arn(arn)
+        return None if queue is None else queue.values.get("Policy") or None
+
+    def encryption_key(self, arn: str) -> str | None:
+        """The queue's KmsMasterKeyId as it was given; None if there is none."""
+        queue = self._store.by_arn(arn)
+        return None if queue is None else queue.values.get("KmsMasterKeyId") or None
+
     def create_queue(self, call: Call) -> Output:
         """Idempotent for the same attributes; else QueueNameExists."""
         tags = call.params.get("tags") or {}
