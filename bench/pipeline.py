@@ -83,9 +83,26 @@ def package(function: str) -> bytes:
     return buffer.getvalue()
 
 
+def open_role(port: int) -> str:
+    """A role that may do what the functions and the pipe do."""
+    iam = client(port, "iam")
+    services = {"Service": ["lambda.amazonaws.com", "pipes.amazonaws.com"]}
+    trust = {"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"}
+    actions = [f"{service}:*" for service in ("dynamodb", "lambda", "logs", "sqs")]
+    work = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    role: str = iam.create_role(RoleName="bench", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="bench", PolicyName="bench", PolicyDocument=policy(work))
+    return role
+
+
+def policy(statement: dict[str, Any]) -> str:
+    """A policy document of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 def deploy(port: int, batch_size: int) -> str:
     """Make the pipeline; returns the queue's URL."""
-    role = f"arn:aws:iam::{ACCOUNT}:role/bench"
+    role = open_role(port)
     functions, queues = client(port, "lambda"), client(port, "sqs")
     client(port, "dynamodb").create_table(
         TableName=NAME,

@@ -31,6 +31,10 @@ def handler(event, context):
 """
 
 
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
 @pytest.fixture
 def functions(tmp_path: Path) -> Iterator[Any]:
     """A Lambda client of a sandbox in real time, which the CLI starts and stops."""
@@ -49,12 +53,21 @@ def functions(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_hold_is_waited(functions: Any) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    checkpoint = {
+        "Effect": "Allow",
+        "Action": ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"],
+        "Resource": "arn:aws:lambda:us-east-1:123456789012:function:held:*",
+    }
+    iam = aws.client(functions.meta.endpoint_url.rsplit(":", 1)[1], "iam")
+    role = iam.create_role(RoleName="held", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="held", PolicyName="execution", PolicyDocument=policy(checkpoint))
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("handler.py", SOURCE)
     functions.create_function(
         FunctionName="held",
-        Role=open_role(functions),
+        Role=role,
         Runtime="python3.13",
         Handler="handler.handler",
         Code={"ZipFile": archive.getvalue()},

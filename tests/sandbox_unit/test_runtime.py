@@ -267,7 +267,9 @@ def test_a_module_that_loads_slowly_does_not_hold_up_other_functions(monkeypatch
 class Lines:
     """Takes log lines."""
 
-    def put(self, region: str, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+    def put(
+        self, region: str, group: str, stream: str, events: Sequence[tuple[int, str]], *, role_arn: str | None = None
+    ) -> None:
         """Drop ``events``."""
 
 
