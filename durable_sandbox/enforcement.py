@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from durable_sandbox.aws.call import Call
+from durable_sandbox.aws.call import Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.iam.actions import changes_policies
 from durable_sandbox.iam.authoriser import Authoriser
 from durable_sandbox.iam.documents import PolicyError
+from durable_sandbox.iam.model import Principal
 from durable_sandbox.moto_adapter.policies import Policies
 
 _FORBIDDEN = 403
@@ -47,6 +48,17 @@ class Enforcement:
         # A stack that creates the role and then its user tells of no change until it is complete.
         self._authoriser.changed()
         return allowed()
+
+    def decrypt(self, caller: Caller, key: str, *, service: str, region: str) -> None:
+        """Return if ``caller`` may decrypt with ``key`` through ``service``. Raises AwsError."""
+        self._authoriser.require(
+            Principal.of(caller),
+            "kms:Decrypt",
+            self._source.key_arn(key, region) or key,
+            service="kms",
+            region=region,
+            context={"kms:ViaService": f"{service}.{region}.amazonaws.com"},
+        )
 
     def after(self, service: str, operation: str) -> None:
         """Take notice of a call that was made, whatever became of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from durable_sandbox.aws.call import Call
+from durable_sandbox.aws.call import Call, Caller
 
 
 class Access(Protocol):
@@ -18,6 +18,10 @@ class Access(Protocol):
         """Whether ``service`` (``pipes.amazonaws.com``) may assume the role on behalf of the resource ``source_arn``."""
         ...
 
+    def decrypt(self, caller: Caller, key: str, *, service: str, region: str) -> None:
+        """Return if ``caller`` may decrypt with ``key`` (ARN, id or alias) through ``service``. Raises AwsError."""
+        ...
+
 
 class Unrestricted:
     """The answers of a sandbox that enforces no IAM."""
@@ -29,3 +33,6 @@ class Unrestricted:
         """Any role may be assumed, even one that does not exist."""
         del role_arn, service, source_arn, source_account
         return True
+
+    def decrypt(self, caller: Caller, key: str, *, service: str, region: str) -> None:
+        """Allow it."""

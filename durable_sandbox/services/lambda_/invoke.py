@@ -83,11 +83,32 @@ class InvokeOperations(LambdaContext):
         client_context: str | None = None,
     ) -> InvocationOutcome:
         """Run one event on ``version``. Raises AwsError TooManyRequestsException at the reserved concurrency."""
+        self._decrypt_environment(version)
         request = InvocationRequest(
             request_id, payload, function.arn(reference.qualifier), client_context=_decoded(client_context)
         )
         with self._concurrency(function):
             return await self.runtime.invoke(version.runtime_spec(), request)
+
+    def _decrypt_environment(self, version: Version) -> None:
+        """Variables under a customer managed key are decrypted as the role; AWS asks at each cold start.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html (KMSAccessDeniedException)
+        """
+        key = version.settings.get("KMSKeyArn")
+        if not key or not version.environment:
+            return
+        caller = self.identities.service(version.role, version.function_name)
+        try:
+            self.access.decrypt(caller, key, service="lambda", region=version.region)
+        except AwsError as error:
+            raise AwsError(
+                "KMSAccessDeniedException",
+                "Lambda was unable to decrypt the environment variables because KMS access was denied. Please check "
+                f"the function's KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}",
+                status=502,
+                Type="User",
+            ) from error
 
     @contextmanager
     def _concurrency(self, function: Function) -> Iterator[None]:

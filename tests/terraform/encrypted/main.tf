@@ -1,0 +1,27 @@
+# The sample behind each bridge, all under a customer managed key: every statement that the modules can write is there.
+resource "aws_kms_key" "this" {
+  description         = "Queues, tables, logs and variables of this scenario"
+  enable_key_rotation = true
+}
+
+module "pipeline" {
+  source   = "../../.."
+  for_each = toset(["pipe", "esm", "dispatcher"])
+
+  name        = "guarded-${each.key}"
+  bridge      = each.key
+  kms_key_arn = aws_kms_key.this.arn
+  tags        = { scenario = "encrypted" }
+}
+
+output "pipelines" {
+  value = { for bridge, pipeline in module.pipeline : bridge => {
+    queue_url             = pipeline.queue_url
+    dead_letter_queue_url = pipeline.dead_letter_queue_url
+    failed_queue_url      = pipeline.failed_queue_url
+    function_alias_arn    = pipeline.function_alias_arn
+    function_name         = pipeline.function_name
+    pipe_name             = pipeline.pipe_name
+    table_name            = pipeline.table_name
+  } }
+}
