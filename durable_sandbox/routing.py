@@ -15,6 +15,8 @@ from durable_sandbox.aws.http import HttpRequest
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 _PRESIGNED = re.compile(r"(?:^|&)X-Amz-Credential=([^&]+)")
 _PRESIGNED_SCOPE = re.compile(r"([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+# Signature Version 2, which boto3 still uses for presigned S3 URLs unless told otherwise; S3 alone knows it.
+_PRESIGNED_V2 = re.compile(r"(?:^|&)AWSAccessKeyId=([^&]+)")
 _LAMBDA_PATHS = re.compile(r"/20\d\d-\d\d-\d\d/(functions|event-source-mappings|layers|durable-|tags|account-settings)")
 _QUEUE_PATH = re.compile(r"/\d{12}/[^/]+/?")
 _TARGETS = {"AmazonSQS": "sqs"}
@@ -37,6 +39,9 @@ def destination(request: HttpRequest, default_region: str) -> Destination:
         scope = _PRESIGNED_SCOPE.fullmatch(unquote(presigned.group(1))) if presigned else None
     if scope is not None:
         return Destination(scope.group(3).lower(), scope.group(2), scope.group(1))
+    legacy = _PRESIGNED_V2.search(request.query_string)
+    if legacy is not None:
+        return Destination("s3", default_region, unquote(legacy.group(1)))
     target = _TARGETS.get(request.headers.get("x-amz-target", "").partition(".")[0])
     return Destination(target or _by_path(request), default_region, None)
 

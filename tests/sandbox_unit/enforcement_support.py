@@ -98,14 +98,14 @@ class Account:
         """Replace the role's inline policy."""
         self.iam.put_role_policy(RoleName=role.name, PolicyName="p", PolicyDocument=document(*statements))
 
-    def session(self, role: Role, service: str, **options: Any) -> Any:
+    def session(self, role: Role, service: str, *, signature_version: str | None = None, **options: Any) -> Any:
         """A client with keys that AssumeRole issued for ``role``."""
         keys = self.sandbox.client("sts").assume_role(RoleArn=role.arn, RoleSessionName="test", **options)[
             "Credentials"
         ]
-        return self.with_keys(service, keys["AccessKeyId"], keys["SessionToken"])
+        return self.with_keys(service, keys["AccessKeyId"], keys["SessionToken"], signature_version)
 
-    def with_keys(self, service: str, key: str, token: str | None = None) -> Any:
+    def with_keys(self, service: str, key: str, token: str | None = None, signature_version: str | None = None) -> Any:
         """A client with these keys; it does not retry."""
         return boto3.client(
             service,
@@ -114,7 +114,7 @@ class Account:
             aws_access_key_id=key,
             aws_secret_access_key="secret",
             aws_session_token=token,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, signature_version=signature_version),
         )
 
     def queue(self, **attributes: str) -> tuple[str, str]:

@@ -88,6 +88,25 @@ class TestStrangers:
         assert refused(objects.put_object, Bucket=bucket, Key="a/b", Body=b"y")["Code"] == "AccessDenied"
         assert refused(account.session(role, "iam").list_roles)["Status"] == 403
 
+    @pytest.mark.parametrize("version", ["s3", "s3v4"])
+    def test_a_presigned_url_has_its_signers_permissions(self, account: Account, version: str) -> None:
+        s3, bucket = account.sandbox.client("s3"), unique("bucket")
+        s3.create_bucket(Bucket=bucket)
+        for key in ("open", "shut"):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+        role = account.role(allow("s3:GetObject", f"arn:aws:s3:::{bucket}/open"))
+        signer = account.session(role, "s3", signature_version=version)
+
+        def fetch(key: str) -> int:
+            url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+            try:
+                with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - our own
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        assert (fetch("open"), fetch("shut")) == (200, 403)
+
     def test_an_encrypted_queue_needs_its_key(self, account: Account) -> None:
         key = account.sandbox.client("kms").create_key()["KeyMetadata"]["Arn"]
         url, arn = account.queue(KmsMasterKeyId=key)
