@@ -15,9 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import click
 import psutil
 import pytest
+from botocore.exceptions import ClientError
+from enforcement_support import document
 
 from durable_sandbox.cli import environment, logs, process, status
 from durable_sandbox.cli.main import cli
@@ -78,6 +81,9 @@ class TestUpAndDown:
         other = run("up", "--port", str(port), "--real-time")
         assert other.returncode == 2
         assert "skips durable waits" in other.stderr
+        lax = run("up", "--port", str(port), "--no-iam")
+        assert lax.returncode == 2
+        assert "enforces IAM" in lax.stderr
 
         down = run("down", "--port", str(port))
         assert (down.returncode, down.stderr) == (0, "")
@@ -88,6 +94,16 @@ class TestUpAndDown:
 
         nothing = run("down", "--port", str(port))
         assert (nothing.returncode, nothing.stdout) == (0, f"No sandbox is running on port {port}.\n")
+
+    def test_no_iam_is_said_at_start(self, run: Run, port: int) -> None:
+        up = run("up", "--detach", "--port", str(port), "--no-iam")
+        try:
+            assert "IAM is NOT enforced" in up.stdout
+            asked = run("iam", "--port", str(port))
+            assert asked.returncode == 1
+            assert "enforces no IAM" in asked.stderr
+        finally:
+            run("down", "--port", str(port))
 
     def test_foreground_ends_with_sigterm(self, port: int, tmp_path: Path) -> None:
         command = [sys.executable, "-c", "from durable_sandbox.cli.main import main; main()", "up", "--port", str(port)]
@@ -204,6 +220,32 @@ class TestWithSandbox:
         assert current["uptime_seconds"] > 0
         table = run("status", "--port", str(sandbox.port))
         assert re.search(r"status-q\s*│\s*1\s*│\s*1\s*│\s*1", table.stdout), table.stdout
+
+    def test_iam_shows_what_a_role_used_was_refused_and_never_needed(self, run: Run, sandbox: Sandbox) -> None:
+        iam, port = sandbox.client("iam"), ["--port", str(sandbox.port)]
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        actions = ["sqs:ListQueues", "sns:ListTopics"]
+        grant = {"Sid": "Lists", "Effect": "Allow", "Action": actions, "Resource": "*"}
+        role = iam.create_role(RoleName="shown", AssumeRolePolicyDocument=document(trust))["Role"]
+        iam.put_role_policy(RoleName="shown", PolicyName="p", PolicyDocument=document(grant))
+        sts = sandbox.client("sts")
+        keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="cli")["Credentials"]
+        session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+        session.client("sqs", endpoint_url=sandbox.endpoint_url).list_queues()
+        with pytest.raises(ClientError, match="AccessDenied"):
+            session.client("dynamodb", endpoint_url=sandbox.endpoint_url).list_tables()
+
+        assert role["Arn"] in run("iam", *port).stdout.splitlines()
+        shown = run("iam", "--role", "shown", *port).stdout
+        used, refused, unused = shown.split("\n\n")[1:]
+        assert "sqs:ListQueues" in used
+        assert "p/Lists" in used
+        assert "dynamodb:ListTables" in refused
+        assert "sns:ListTopics" in unused
+        found = json.loads(run("iam", "--role", "shown", "--unused", "--json", *port).stdout)
+        assert [one["action"] for one in found.pop("unused")] == ["sns:ListTopics"]
+        assert found == {"principal": role["Arn"]}
+        assert run("iam", "--role", "nobody", *port).returncode == 1
 
     def test_logs(self, run: Run, sandbox: Sandbox) -> None:
         client = sandbox.client("logs")
