@@ -74,8 +74,9 @@ module "event_source_mapping" {
   filter_patterns     = var.filter_patterns
   filter_kms_key_arn  = length(var.filter_patterns) == 0 ? null : var.kms_key_arn
   maximum_concurrency = var.maximum_concurrency
-  kms_key_arn         = var.kms_key_arn
   tags                = var.tags
+
+  # No kms_key_arn: the durable function's role may use the key through SQS already, for its dead letters.
 }
 
 module "dispatcher" {

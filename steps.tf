@@ -99,7 +99,7 @@ module "step" {
   reserved_concurrency  = each.value.reserved_concurrency
 
   kms_key_arn          = var.kms_key_arn
-  kms_services         = local.sample_steps ? ["dynamodb"] : []
+  kms_services         = local.sample_steps && each.key == "store" ? ["dynamodb"] : []
   log_retention_days   = var.log_retention_days
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags

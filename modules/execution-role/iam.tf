@@ -36,7 +36,7 @@ locals {
   own_statements = concat(
     [jsonencode(local.write_logs)],
     var.durable ? [jsonencode(local.checkpoint)] : [],
-    var.kms_key_arn == null ? [] : [jsonencode(local.use_key)],
+    var.kms_key_arn == null || length(var.kms_services) == 0 ? [] : [jsonencode(local.use_key)],
     var.dead_letter_queue_arn == null ? [] : [jsonencode(local.send_dead_letters)],
   )
 

@@ -34,15 +34,10 @@ variable "kms_key_arn" {
 }
 
 variable "kms_services" {
-  description = "AWS services through which the function may use `kms_key_arn` (kms:ViaService)."
+  description = "AWS services through which the function may use `kms_key_arn` (kms:ViaService); with none the key is for the logs alone."
   type        = set(string)
   default     = ["lambda"]
   nullable    = false
-
-  validation {
-    condition     = length(var.kms_services) > 0
-    error_message = "kms_services is empty: without a service the key could not be used at all. Name at least lambda."
-  }
 }
 
 variable "log_retention_days" {

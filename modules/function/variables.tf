@@ -90,7 +90,7 @@ variable "kms_key_arn" {
 }
 
 variable "kms_services" {
-  description = "Services besides Lambda and SQS through which the function may use `kms_key_arn`, e.g. [\"dynamodb\"]."
+  description = "Services besides Lambda (variables) and SQS (dead letters) through which the function may use `kms_key_arn`, e.g. [\"dynamodb\"]."
   type        = set(string)
   default     = []
   nullable    = false

@@ -16,6 +16,7 @@ module "pipeline" {
 
 output "pipelines" {
   value = { for bridge, pipeline in module.pipeline : bridge => {
+    queue_arn             = pipeline.queue_arn
     queue_url             = pipeline.queue_url
     dead_letter_queue_url = pipeline.dead_letter_queue_url
     failed_queue_url      = pipeline.failed_queue_url
