@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
-from aws_durable_execution_sdk_python.lambda_service import ErrorObject
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject, OperationStatus, OperationType
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.execution import Execution
 from aws_durable_execution_sdk_python_testing.executor import Executor
@@ -27,6 +28,8 @@ from durable_sandbox.durable.store import ExecutionMemory
 
 T = TypeVar("T")
 
+GATHER_SECONDS = 0.05
+"""How long an idle execution waits for more results of its chained invokes, once it has one."""
 _NO_LIMIT_SECONDS = 10_000_000
 """The engine's own bound on one invocation: the runtime ends each at its function's timeout instead."""
 
@@ -43,6 +46,7 @@ class SandboxExecutor(Executor):
         self.loop_scheduler = LoopScheduler(loop)
         self._functions = functions
         self._deadlines: dict[str, datetime] = {}
+        self._gathering: dict[str, asyncio.Task[Any]] = {}
         super().__init__(
             store=self.store,
             scheduler=self.loop_scheduler,
@@ -100,6 +104,21 @@ class SandboxExecutor(Executor):
         self._arm_timeout(arn)
         self._invoke_execution(arn)
 
+    def _invoke_execution(self, execution_arn: str, delay: float = 0) -> None:
+        """Results of a batch that arrive close together share an invocation, where the engine makes one for each."""
+        if delay == 0 and self._expects_results(execution_arn):
+            if execution_arn not in self._gathering:
+                gathered = partial(self._gathered, execution_arn)
+                self._gathering[execution_arn] = self._scheduler.call_later(gathered, delay=GATHER_SECONDS)
+            return
+        if (waiting := self._gathering.pop(execution_arn, None)) is not None:
+            waiting.cancel()
+        super()._invoke_execution(execution_arn, delay)
+
+    def _gathered(self, execution_arn: str) -> None:
+        del self._gathering[execution_arn]
+        super()._invoke_execution(execution_arn)
+
     def _invoke_handler(self, execution_arn: str) -> Callable[[], Awaitable[None]]:
         invoke = super()._invoke_handler(execution_arn)
 
@@ -127,6 +146,8 @@ class SandboxExecutor(Executor):
             timeout.cancel()
         if self._deadlines.pop(execution_arn, None) is None:
             return
+        if (waiting := self._gathering.pop(execution_arn, None)) is not None:
+            waiting.cancel()
         execution = self._store.load(execution_arn)
         self._disarm(execution)
         if execution.parent_execution_arn is not None:
@@ -135,6 +156,15 @@ class SandboxExecutor(Executor):
         self._functions.on_closed(execution)
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _expects_results(self, execution_arn: str) -> bool:
+        """Whether chained invokes of an idle execution are still under way."""
+        if self._invocation_gate(execution_arn) is InvocationState.INVOKING:
+            return False
+        return any(
+            operation.operation_type is OperationType.CHAINED_INVOKE and operation.status is OperationStatus.STARTED
+            for operation in self._store.load(execution_arn).operations
+        )
 
     def _waits_past_deadline(self, execution_arn: str) -> bool:
         deadline = self._deadlines.get(execution_arn)
