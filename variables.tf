@@ -98,7 +98,7 @@ variable "handler" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for queues, logs, table, packages, environments, filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com."
+  description = "KMS key for queues, logs, table, packages, environments, a mapping's filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com."
   type        = string
   default     = null
 }

@@ -159,4 +159,16 @@ def exec_(*, port: int, command: tuple[str, ...]) -> None:
     if Path(program).name == "terraform":
         found = provider_env(find_terraform(environment), environment, state_dir())
         environment |= {name: value for name, value in found.items() if value}
-    os.execvpe(program, list(command), environment)  # noqa: S606 - becoming the user's command is the purpose
+    os.execvpe(program, _arguments(command, port), environment)  # noqa: S606 - becoming the user's command is the purpose
+
+
+def _arguments(command: tuple[str, ...], port: int) -> list[str]:
+    """``command``, with the endpoint named to the aws CLI.
+
+    Version 1 of it sends some services, SQS among them, to AWS in spite of AWS_ENDPOINT_URL
+    (https://github.com/aws/aws-cli/issues/8737); version 2 does not, and takes the option as well.
+    """
+    program, *rest = command
+    if Path(program).name != "aws" or any(argument.startswith("--endpoint-url") for argument in rest):
+        return list(command)
+    return [program, "--endpoint-url", endpoint_url(port), *rest]

@@ -74,11 +74,12 @@ def inventory(sandbox: Sandbox) -> set[str]:
         ("s3", "list_buckets", "Buckets", "Name"),
         ("logs", "describe_log_groups", "logGroups", "logGroupName"),
         ("pipes", "list_pipes", "Pipes", "Arn"),
+        ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     ]
     found = set()
     for service, operation, member, key in lists:
         client = sandbox.client(service)
-        extra = {"FunctionVersion": "ALL"} if service == "lambda" else {}
+        extra = {"FunctionVersion": "ALL"} if operation == "list_functions" else {}
         pages = (
             client.get_paginator(operation).paginate(**extra)
             if client.can_paginate(operation)

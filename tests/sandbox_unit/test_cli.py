@@ -201,6 +201,12 @@ class TestWithSandbox:
         assert missing.returncode == 127
         assert "no-such-program was not found" in missing.stderr
 
+    def test_exec_keeps_the_aws_cli_in_the_sandbox(self, run: Run, sandbox: Sandbox) -> None:
+        sandbox.client("sqs").create_queue(QueueName="seen-by-the-cli")
+        aws = str(Path(sys.executable).with_name("aws"))
+        done = run("exec", "--port", str(sandbox.port), "--", aws, "sqs", "list-queues", "--output", "json")
+        assert any(url.endswith("/seen-by-the-cli") for url in json.loads(done.stdout)["QueueUrls"]), done.stderr
+
     def test_own_clients_ignore_the_users_profile(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "somebody")
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")

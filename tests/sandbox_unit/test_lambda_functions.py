@@ -92,6 +92,7 @@ _VALID: dict[str, Any] = {"Role": ROLE, "Runtime": "python3.13", "Handler": "han
         ({"Role": "not-a-role"}, "not-a-role"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q.fifo"}}, "FIFO"),
         ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:x:1"]}, "does not emulate layers"),
+        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "does not emulate SnapStart"),
         ({"Environment": {"Variables": {"BIG": "x" * 5000}}}, "4KB limit"),
     ],
 )

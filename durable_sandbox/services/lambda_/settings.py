@@ -18,7 +18,6 @@ _QUEUE_OR_TOPIC = re.compile(r"arn:(aws[a-zA-Z-]*)?:(sqs|sns):[a-z0-9-]+:\d{12}:
 _KEPT = (
     "Architectures",
     "EphemeralStorage",
-    "FileSystemConfigs",
     "KMSKeyArn",
     "SnapStart",
     "TracingConfig",
@@ -33,6 +32,11 @@ def refuse_unsupported(params: Mapping[str, Any]) -> None:
         raise AwsError(
             "UnsupportedOperation", "The sandbox runs zip packages only: PackageType must be Zip.", status=501
         )
+    if (params.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
+        raise AwsError("UnsupportedOperation", "The sandbox does not emulate SnapStart: leave it off.", status=501)
+    for member in ("FileSystemConfigs", "CodeSigningConfigArn"):
+        if params.get(member):
+            raise AwsError("UnsupportedOperation", f"The sandbox does not emulate {member}: leave it out.", status=501)
     if params.get("Layers"):
         raise AwsError("UnsupportedOperation", "The sandbox does not emulate layers: bundle the modules.", status=501)
 
