@@ -65,5 +65,5 @@ $(CHECKOV)/.installed: requirements-checkov.lock
 
 clean: ## Stop the sandbox and delete everything that was built
 	@test ! -x $(BIN)/sandbox || $(BIN)/sandbox down || true
-	@rm -rf $(VENV) $(CHECKOV) .sandbox .terraform-build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) $(CHECKOV) .sandbox .terraform-build .terraform.lock.hcl .pytest_cache .mypy_cache .ruff_cache
 	@find . -name .terraform -type d -prune -exec rm -rf {} + ; find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -99,7 +99,7 @@ def _check_same_iam(running: process.Running, *, iam: bool) -> None:
         does = "enforces" if running.iam else "does not enforce"
         raise CliError(
             f"The sandbox that runs on port {running.port} {does} IAM, which --no-iam decides when it starts.",
-            f"Stop it first: sandbox down --port {running.port}",
+            f"Stop it first: {command_line('down', running.port)}",
             exit_code=ENVIRONMENT,
         )
 

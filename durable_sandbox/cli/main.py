@@ -44,7 +44,10 @@ def _run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        click.echo(
+            "Interrupted. What was begun can be run again; a sandbox that was started goes on: `sandbox down` stops it.",
+            err=True,
+        )
         return _INTERRUPTED
     except TerraformProblem as error:
         click.echo(f"Error: {error.what}\n{error.fix}", err=True)

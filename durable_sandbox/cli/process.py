@@ -149,7 +149,7 @@ def port_conflict(port: int) -> CliError:
         who = ""
     return CliError(
         f"Port {port} is in use{who}, and it is no sandbox.",
-        f"Stop that process, or choose another port: sandbox up --port {free_port()}",
+        f"Stop that process, or choose another port, such as --port {free_port()}.",
         exit_code=ENVIRONMENT,
     )
 

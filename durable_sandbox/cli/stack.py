@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from durable_sandbox.cli import aws
-from durable_sandbox.cli.environment import module_root, state_dir
+from durable_sandbox.cli.environment import command_line, module_root, state_dir
 from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 from durable_sandbox.cli.process import Running, Start, find, port_conflict, port_is_free, start_detached
 from durable_sandbox.cli.progress import progress
@@ -74,7 +74,7 @@ def check_same_time(running: Running, *, real_time: bool) -> None:
     if real_time and not running.real_time:
         raise CliError(
             f"The sandbox that runs on port {running.port} skips durable waits; --real-time cannot change that.",
-            f"Stop it first: sandbox down --port {running.port}",
+            f"Stop it first: {command_line('down', running.port)}",
             exit_code=ENVIRONMENT,
         )
 

@@ -137,7 +137,7 @@ class TestUpAndDown:
         assert done.returncode == 2
         assert f"Port {taken} is in use by " in done.stderr
         assert f"(pid {os.getpid()})" in done.stderr
-        assert re.search(r"sandbox up --port \d+", done.stderr)
+        assert re.search(r"such as --port \d+", done.stderr)
         assert "Traceback" not in done.stderr
 
     def test_hung_sandbox_is_killed_with_its_children(self, tmp_path: Path, port: int) -> None:

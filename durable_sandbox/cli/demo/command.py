@@ -16,7 +16,7 @@ from durable_sandbox.cli.demo import order, report
 from durable_sandbox.cli.demo.follow import Follower, Place
 from durable_sandbox.cli.demo.messages import MINIMUM, build, in_groups, send
 from durable_sandbox.cli.demo.variant import Variant
-from durable_sandbox.cli.environment import client_environment, terraform_dir
+from durable_sandbox.cli.environment import client_environment, command_line, terraform_dir
 from durable_sandbox.cli.errors import CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
 from durable_sandbox.cli.process import Running
@@ -46,7 +46,7 @@ _count = click.IntRange(min=MINIMUM)
 )
 @click.option(
     "--timeout",
-    type=float,
+    type=click.FloatRange(min=0, min_open=True),
     help="Seconds to follow them.  [default: 120, plus the hold in real time, plus the redeliveries behind esm]",
 )
 @click.option("--keep/--destroy", default=True, help="Keep the stack afterwards (default), or destroy it.")
@@ -102,7 +102,9 @@ def demo(
     if as_json:
         click.echo(json.dumps(asdict(figures) | ({"ordered": not overtaken} if fifo else {})))
     if wrong or overtaken:
-        raise CliError("\n".join(wrong + overtaken), f"See: sandbox status --port {port}; sandbox logs --port {port}")
+        raise CliError(
+            "\n".join(wrong + overtaken), f"See: {command_line('status', port)}; {command_line('logs', port)}"
+        )
 
 
 def _terraform(port: int, variant: Variant) -> Terraform:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from durable_sandbox.cli import aws, stack
-from durable_sandbox.cli.environment import client_environment, terraform_dir
+from durable_sandbox.cli.environment import client_environment, command_line, terraform_dir
 from durable_sandbox.cli.errors import CliError
 from durable_sandbox.cli.options import json_option, port_option
 from durable_sandbox.cli.process import Running, request_json
@@ -52,7 +52,13 @@ ROLES = ("function", "validate", "transform", "store", "dispatcher")
     show_default=True,
     help="The source queue's, before its DLQ.",
 )
-@click.option("--timeout", type=float, default=900, show_default=True, help="Seconds to follow the messages.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=900,
+    show_default=True,
+    help="Seconds to follow the messages.",
+)
 @click.option("--keep/--destroy", default=True, help="Keep the stack afterwards (default), or destroy it.")
 def soak(
     *,
@@ -110,7 +116,7 @@ def soak(
     if as_json:
         click.echo(json.dumps(asdict(found)))
     if wrong:
-        raise CliError("\n".join(wrong), f"See: sandbox status --port {port}; sandbox logs --port {port}")
+        raise CliError("\n".join(wrong), f"See: {command_line('status', port)}; {command_line('logs', port)}")
 
 
 @dataclass
