@@ -34,7 +34,7 @@ down: $(STAMP) ## Stop the sandbox
 	@$(BIN)/sandbox down
 
 test: lint $(STAMP) ## Run every test: hygiene, unit, contract, sandbox
-	@$(BIN)/pytest -n 4 --dist loadfile
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
 	@$(BIN)/ruff format --check .

@@ -194,7 +194,7 @@ class Scenario:
         return complaints
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scenarios(sandbox: Sandbox, request: pytest.FixtureRequest) -> list[Scenario]:
     """The three pipelines, applied."""
     applied = request.getfixturevalue("encrypted")
@@ -202,7 +202,8 @@ def scenarios(sandbox: Sandbox, request: pytest.FixtureRequest) -> list[Scenario
     return [Scenario(sandbox, bridge, of_bridge) for bridge, of_bridge in sorted(outputs.items())]
 
 
-@terraform("encrypted", scope="module")
+# Not destroyed: that is other tests' subject, and the provider waits minutes for the deletion of a key.
+@terraform("encrypted", scope="function", teardown=terraform.TEARDOWN_OFF)
 def test_no_statement_can_be_missed(scenarios: list[Scenario]) -> None:
     with ThreadPoolExecutor(len(scenarios)) as pool:
         complaints = list(pool.map(Scenario.survivors, scenarios))
