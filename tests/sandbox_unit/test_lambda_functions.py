@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import DURABLE, ECHO, ROLE, Functions, package
+from lambda_support import DURABLE, ECHO, ROLE, Functions, open_role, package
 
 from durable_sandbox.pytest_plugin import Sandbox
 
@@ -99,6 +99,7 @@ _VALID: dict[str, Any] = {"Role": ROLE, "Runtime": "python3.13", "Handler": "han
 def test_what_lambda_refuses_is_refused_and_leaves_nothing(
     functions: Functions, change: dict[str, Any], message: str
 ) -> None:
+    open_role(functions.client)
     with pytest.raises(ClientError, match=message):
         functions.client.create_function(FunctionName="refused", Code={"ZipFile": package(ECHO)}, **_VALID | change)
     with pytest.raises(functions.client.exceptions.ResourceNotFoundException):

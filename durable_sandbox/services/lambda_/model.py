@@ -192,8 +192,6 @@ class AsyncSettings:
 
     max_retries: int | None = None
     max_age: int | None = None
-    on_success: str | None = None
-    on_failure: str | None = None
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

@@ -17,7 +17,6 @@ from durable_sandbox.services.sqs.errors import invalid_attribute, invalid_param
 from durable_sandbox.services.sqs.queue import QueueSettings
 
 MAX_MESSAGE_BYTES = 1_048_576
-FIFO_SUFFIX = ".fifo"
 
 _RANGES: Mapping[str, tuple[int, int]] = {
     "DelaySeconds": (0, 900),
