@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,6 +24,17 @@ _CLIENT_ERROR = 300
 logger = logging.getLogger(__name__)
 
 
+class _Body:
+    """A whole body, as botocore reads an event stream."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self._content
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A request made and the parser of its response."""
@@ -33,16 +44,23 @@ class Exchange:
     parser: Any
 
     def parse(self, response: HttpResponse) -> Mapping[str, Any]:
-        """The output by botocore member names, a streaming body as bytes. Raises AwsError for an error response."""
+        """The output by botocore member names, a streaming body as bytes, an event stream as the list of its events.
+
+        Raises AwsError for an error response.
+        """
         headers = HeadersDict()
         for name, value in response.headers:
             headers[name] = value
-        blob = self._blob_payload() if response.status < _CLIENT_ERROR else None
+        succeeded = response.status < _CLIENT_ERROR
+        blob = self._blob_payload() if succeeded else None
+        shape = self.operation.output_shape
+        events = shape.event_stream_name if shape is not None and succeeded else None
         # botocore decodes a payload that is not a stream as text; ours is whole and may be anything.
-        body = b"" if blob is not None else response.body
-        raw = {"status_code": response.status, "headers": headers, "body": body}
-        parsed: dict[str, Any] = self.parser.parse(raw, self.operation.output_shape)
-        if response.status >= _CLIENT_ERROR:
+        body = b"" if blob is not None else _Body(response.body) if events else response.body
+        context = {"operation_name": self.operation.name}
+        raw = {"status_code": response.status, "headers": headers, "body": body, "context": context}
+        parsed: dict[str, Any] = self.parser.parse(raw, shape)
+        if not succeeded:
             error = parsed.get("Error", {})
             text = response.body[:500].decode(errors="replace")
             raise AwsError(
@@ -51,6 +69,8 @@ class Exchange:
         parsed.pop("ResponseMetadata", None)
         if blob is not None:
             parsed[blob] = response.body
+        if events:
+            parsed[events] = list(parsed[events])
         return parsed
 
     def _blob_payload(self) -> str | None:

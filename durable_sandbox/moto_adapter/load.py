@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, ClassVar
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from durable_sandbox.moto_adapter import cfn_models, cfn_stacks, deliveries, identity, s3_policies
+from durable_sandbox.moto_adapter import (
+    cfn_models,
+    cfn_stacks,
+    deliveries,
+    dynamodb_streams,
+    identity,
+    kinesis,
+    s3_policies,
+)
 from durable_sandbox.moto_adapter.bridge import Bridge
 
 if TYPE_CHECKING:
@@ -21,7 +29,19 @@ if TYPE_CHECKING:
     from durable_sandbox.moto_adapter.wsgi import WsgiApp
 
 # What a stack of ours needs; any other service loads at its first request.
-_MODULES = ("s3", "iam", "sts", "logs", "dynamodb", "kinesis", "sns", "events", "cloudwatch", "kms")
+_MODULES = (
+    "s3",
+    "iam",
+    "sts",
+    "logs",
+    "dynamodb",
+    "dynamodbstreams",
+    "kinesis",
+    "sns",
+    "events",
+    "cloudwatch",
+    "kms",
+)
 
 
 class Dispatcher(DomainDispatcherApplication):
@@ -80,4 +100,6 @@ def _patch_once() -> None:
     s3_policies.patch()
     identity.patch(lambda: Current.identities, Current.session_issued)
     deliveries.patch(lambda: Current.bridge)
+    kinesis.patch()
+    dynamodb_streams.patch()
     cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

@@ -42,7 +42,8 @@ class Running:
 @contextmanager
 def running(*services: ServiceBuilder, authoriser: Authoriser | None = None, iam: bool = False) -> Iterator[Running]:
     """Serve a sandbox on a port that the system chose; without IAM unless asked."""
-    listening = socket.socket()
+    # With its protocol said, asyncio sets TCP_NODELAY on what it accepts: without, each call takes 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     sandbox = Sandbox(SandboxConfig(port=port, iam=iam), services=services or (build_sqs,), authoriser=authoriser)

@@ -177,6 +177,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("dynamodb", "GetShardIterator", {"StreamArn": TABLE_STREAM}, [("dynamodb:GetShardIterator", TABLE_STREAM)]),
     ("dynamodbstreams", "ListStreams", {}, [("dynamodb:ListStreams", "*")]),
     ("dynamodbstreams", "ListStreams", {"TableName": "orders"}, [("dynamodb:ListStreams", f"{TABLE}/stream/*")]),
+    ("dynamodbstreams", "ListStreams", {"TableName": TABLE_STREAM}, [("dynamodb:ListStreams", TABLE_STREAM)]),
     # Kinesis
     ("kinesis", "PutRecord", {"StreamName": "orders"}, [("kinesis:PutRecord", STREAM)]),
     ("kinesis", "GetShardIterator", {"StreamARN": STREAM}, [("kinesis:GetShardIterator", STREAM)]),

@@ -104,9 +104,14 @@ def _of_iterator(operation: Operation) -> str:
 
 
 def _streams(operation: Operation) -> str:
-    """ListStreams has no resource type; with a TableName AWS asks on that table's streams."""
-    name = operation.params.get("TableName")
-    return f"{_table_arn(operation, str(name))}/stream/*" if name else "*"
+    """ListStreams has no resource type; with a TableName AWS asks on that table's streams.
+
+    A poller of one stream asks on that one, by its ARN in place of the table's.
+    """
+    name = str(operation.params.get("TableName") or "")
+    if "/stream/" in name:
+        return name
+    return f"{_table_arn(operation, name)}/stream/*" if name else "*"
 
 
 STREAMS: Table = {
