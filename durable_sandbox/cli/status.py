@@ -124,9 +124,15 @@ def _mappings(rows: Sequence[Row]) -> Table:
     table = _table("Event source mappings", "source", "function", "state", "in flight", "polled", "failed", "problem")
     for row in rows:
         # Of a queue the last part of its ARN; of an alias the function and the alias.
-        source, function = str(row["source"]).rsplit(":", 1)[-1], str(row["function"]).split(":function:")[-1]
+        source, function = _source(str(row["source"])), str(row["function"]).split(":function:")[-1]
         counts = (row["in_flight"], row["counts"]["polled"], row["counts"]["failed"])
         table.add_row(
             escape(source), escape(function), escape(str(row["state"])), *map(str, counts), escape(row["problem"] or "")
         )
     return table
+
+
+def _source(arn: str) -> str:
+    """A queue's name, ``stream/<name>``, or ``table/<name>``: its stream's label says nothing."""
+    resource = arn.split(":", 5)[-1]
+    return resource.partition("/stream/")[0] if resource.startswith("table/") else resource

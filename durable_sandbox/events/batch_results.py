@@ -8,28 +8,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
 
-def failed_items(payload: bytes, identifiers: Collection[str]) -> frozenset[str]:
-    """The identifiers (message ids, sequence numbers) that failed, out of the batch's ``identifiers``.
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """``failed``: identifiers that failed; all of them if the answer is ``malformed``."""
 
-    An empty or null answer, one without ``batchItemFailures`` or with an empty or null list is full success. Invalid
-    JSON, an ``itemIdentifier`` that is missing, empty, null or not of this batch is full failure.
+    failed: frozenset[str]
+    malformed: bool = False
+
+
+def read_answer(payload: bytes, identifiers: Collection[str]) -> BatchAnswer:
+    """What an answer says of the batch's ``identifiers`` (message ids, sequence numbers).
+
+    An empty or null answer, one without ``batchItemFailures`` or with an empty or null list is full success. Malformed,
+    and so full failure: invalid JSON, a text that holds none (which is what a function returns with ``return "done"``), an
+    ``itemIdentifier`` that is missing, empty, null or not of this batch.
     """
-    everything = frozenset(identifiers)
-    if not payload.strip():
-        return frozenset()
+    malformed = BatchAnswer(frozenset(identifiers), malformed=True)
     try:
-        answer = json.loads(payload)
+        answer = _parsed(payload)
     except ValueError:
-        return everything
+        return malformed
     items = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     if items is None:
-        return frozenset()
+        return BatchAnswer(frozenset())
     failed: set[str] = set()
     for item in items if isinstance(items, list) else [items]:
         identifier = item.get("itemIdentifier") if isinstance(item, dict) else None
-        if not isinstance(identifier, str) or identifier not in everything:
-            return everything
+        if not isinstance(identifier, str) or identifier not in malformed.failed:
+            return malformed
         failed.add(identifier)
-    return frozenset(failed)
+    return BatchAnswer(frozenset(failed))
+
+
+def failed_items(payload: bytes, identifiers: Collection[str]) -> frozenset[str]:
+    """The identifiers that failed, by ``read_answer``."""
+    return read_answer(payload, identifiers).failed
+
+
+def _parsed(payload: bytes) -> Any:
+    """The answer; a text is taken for JSON once more, as LocalStack's recordings of AWS have it."""
+    answer = json.loads(payload) if payload.strip() else None
+    return json.loads(answer) if isinstance(answer, str) and answer else answer

@@ -14,12 +14,13 @@ from typing import Any
 from durable_sandbox.aws.call import Api
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
-from durable_sandbox.events.sqs_mapping_calls import LOG, MappingCalls, Problems
+from durable_sandbox.events.mapping_calls import LOG, FunctionLookup, Problems
+from durable_sandbox.events.mapping_metrics import MetricsPublisher
+from durable_sandbox.events.sqs_mapping_calls import QueueCalls
 from durable_sandbox.events.sqs_mapping_delivery import Delivery
-from durable_sandbox.events.sqs_mapping_metrics import MetricsPublisher
 from durable_sandbox.events.sqs_mapping_receive import Received, Receiver, Record
 from durable_sandbox.events.sqs_mapping_scaling import Concurrency, GroupLocks
-from durable_sandbox.events.sqs_mapping_spec import FunctionLookup, MappingCounts, SqsMappingSpec
+from durable_sandbox.events.sqs_mapping_spec import METRIC_NAMES, MappingCounts, SqsMappingSpec
 
 
 class SqsMappingPoller:
@@ -35,13 +36,13 @@ class SqsMappingPoller:
         function: FunctionLookup,
     ) -> None:
         self.counts = MappingCounts()
-        self._problems = Problems(spec.uuid)
-        self._calls = MappingCalls(api, identities, time, function)
+        self._problems = Problems(f"mapping {spec.uuid}")
+        self._calls = QueueCalls(api, identities, time, function)
         self._delivery = Delivery(self._calls, self.counts, self._problems)
         self._receiver = Receiver(self._calls, self.counts, self._problems, self._discard)
         self._concurrency = Concurrency(spec.scaling)
         self._groups = GroupLocks()
-        self._metrics = MetricsPublisher(self._calls, spec.queue.region, spec.uuid, self.counts)
+        self._metrics = MetricsPublisher(self._calls, spec.queue.region, spec.uuid, self.counts, METRIC_NAMES)
         self._polling: tuple[SqsMappingSpec, asyncio.Task[None]] | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
 

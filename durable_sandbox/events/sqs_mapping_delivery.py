@@ -15,7 +15,8 @@ from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.batch_results import failed_items
 from durable_sandbox.events.failures import Failure, kind_of
-from durable_sandbox.events.sqs_mapping_calls import LOG, MappingCalls, Problems
+from durable_sandbox.events.mapping_calls import LOG, Problems
+from durable_sandbox.events.sqs_mapping_calls import QueueCalls
 from durable_sandbox.events.sqs_mapping_spec import MappingCounts, SqsMappingSpec
 
 _DELETE_MAXIMUM = 10
@@ -34,7 +35,7 @@ class Outcome:
 class Delivery:
     """Delivers batches; safe to use for several at once."""
 
-    def __init__(self, calls: MappingCalls, counts: MappingCounts, problems: Problems) -> None:
+    def __init__(self, calls: QueueCalls, counts: MappingCounts, problems: Problems) -> None:
         self._calls = calls
         self._counts = counts
         self._problems = problems

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.events.sqs_mapping_calls import MappingCalls, Problems
+from durable_sandbox.events.mapping_calls import Problems
+from durable_sandbox.events.sqs_mapping_calls import QueueCalls
 from durable_sandbox.events.sqs_mapping_spec import MappingCounts, SqsMappingSpec
 from durable_sandbox.events.sqs_records import RECEIVE_EVERYTHING, sqs_record
 
@@ -46,7 +47,7 @@ class Receiver:
 
     def __init__(
         self,
-        calls: MappingCalls,
+        calls: QueueCalls,
         counts: MappingCounts,
         problems: Problems,
         discard: Callable[[SqsMappingSpec, Sequence[Record]], None],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -67,17 +67,6 @@ class SqsMappingSpec:
         """Whether the queue keeps an order within a message group."""
         return self.queue.resource.endswith(".fifo")
 
-
-@dataclass(frozen=True, slots=True)
-class MappedFunction:
-    """What a mapping needs of its function: the role that it polls with, and its timeout in seconds."""
-
-    role_arn: str
-    timeout: int
-
-
-FunctionLookup = Callable[[], MappedFunction]
-"""The mapping's function as it is now. Raises AwsError if it is gone."""
 
 METRIC_NAMES: Mapping[str, str] = MappingProxyType(
     {

@@ -15,8 +15,9 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.events.filters import RecordFilter
+from durable_sandbox.events.mapping_calls import MappedFunction
 from durable_sandbox.events.sqs_mapping import SqsMappingPoller
-from durable_sandbox.events.sqs_mapping_spec import MappedFunction, ScalingLimits, SqsMappingSpec
+from durable_sandbox.events.sqs_mapping_spec import ScalingLimits, SqsMappingSpec
 from durable_sandbox.services.sqs.service import SqsService
 
 

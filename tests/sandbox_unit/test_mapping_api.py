@@ -13,13 +13,15 @@ import pytest
 from mapping_support import MappingApi
 from pipes_fakes import ACCOUNT, FIFO, QUEUE, REGION, ROLE, until
 
+from durable_sandbox.aws.access import Unrestricted
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Call, method_name
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.services.lambda_.mapping_model import MappingRegistry
-from durable_sandbox.services.lambda_.mapping_settings import SqsSettings, source_defaults
+from durable_sandbox.services.lambda_.mapping_sources import source_defaults
+from durable_sandbox.services.lambda_.mapping_sqs_settings import SqsSettings
 from durable_sandbox.services.lambda_.mappings import MappingOperations
 from durable_sandbox.services.lambda_.model import Code, Function, Version
 from durable_sandbox.services.lambda_.store import FunctionStore
@@ -78,11 +80,21 @@ def test_empty_structures_take_settings_back() -> None:
     assert full.updated(empty, queue) == SqsSettings()
 
 
-@pytest.mark.parametrize("service", ["kinesis", "dynamodb"])
-def test_streams_are_refused_clearly(service: str) -> None:
-    with pytest.raises(AwsError, match="maps SQS queues only") as caught:
-        source_defaults(Arn(service, REGION, ACCOUNT, "stream/s"))
+@pytest.mark.parametrize("service", ["kafka", "mq", "rds"])
+def test_sources_that_are_not_emulated_are_refused_clearly(service: str) -> None:
+    with pytest.raises(AwsError, match=f"not arn:aws:{service}:") as caught:
+        source_defaults(Arn(service, REGION, ACCOUNT, "cluster/c"))
     assert caught.value.status == 501
+
+
+@pytest.mark.parametrize(
+    ("service", "resource"),
+    [("sns", "topic"), ("dynamodb", "table/orders"), ("kinesis", "orders"), ("sqs", "orders/x")],
+)
+def test_what_is_no_event_source_is_not_recognised(service: str, resource: str) -> None:
+    with pytest.raises(AwsError, match="Unrecognized event source") as caught:
+        source_defaults(Arn(service, REGION, ACCOUNT, resource))
+    assert caught.value.code == "InvalidParameterValueException"
 
 
 # --- operations ------------------------------------------------------------------------------------------------------
@@ -97,6 +109,7 @@ class Lambda:
     def __post_init__(self) -> None:
         self.operations = MappingOperations()
         self.operations.api = self.api
+        self.operations.access = Unrestricted()
         self.operations.account = ACCOUNT
         self.operations.identities = Identities(ACCOUNT)
         self.operations.functions = FunctionStore(ACCOUNT)

@@ -14,7 +14,7 @@ from pipes_fakes import ACCOUNT, FUNCTION, REGION, ROLE, FunctionRaisedError, un
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.events.filters import RecordFilter
-from durable_sandbox.events.sqs_mapping_spec import MappedFunction
+from durable_sandbox.events.mapping_calls import MappedFunction
 
 THROTTLED = AwsError("TooManyRequestsException", "Rate Exceeded.", status=429)
 

@@ -14,9 +14,10 @@ from durable_sandbox.aws.call import Api
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
-from durable_sandbox.events.sqs_mapping import SqsMappingPoller
-from durable_sandbox.events.sqs_mapping_spec import MappedFunction, SqsMappingSpec
-from durable_sandbox.services.lambda_.mapping_settings import SqsSettings
+from durable_sandbox.events.mapping_calls import MappedFunction
+from durable_sandbox.events.streams.spec import StreamCounts
+from durable_sandbox.services.lambda_.mapping_pollers import Poller, build_poller
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, MappingSpec
 from durable_sandbox.services.lambda_.naming import FunctionReference
 from durable_sandbox.services.lambda_.store import FunctionStore
 
@@ -39,10 +40,10 @@ class EventSourceMapping:
     source: Arn
     function: FunctionReference
     function_arn: str
-    settings: SqsSettings
+    settings: MappingSettings
     enabled: bool
     state: str
-    poller: SqsMappingPoller
+    poller: Poller
     tags: dict[str, str] = field(default_factory=dict)
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_problem: str | None = None
@@ -58,33 +59,43 @@ class EventSourceMapping:
         return self.state not in _STABLE
 
     @property
-    def spec(self) -> SqsMappingSpec:
+    def spec(self) -> MappingSpec:
         """What the poller runs."""
         return self.settings.spec(self.uuid, self.source, self.function_arn)
 
     def to_api(self) -> dict[str, Any]:
-        """The API's EventSourceMappingConfiguration.
-
-        LastProcessingResult is there only while something keeps the mapping from working; AWS's own texts for that are
-        not documented for SQS.
-        """
+        """The API's EventSourceMappingConfiguration."""
         shown: dict[str, Any] = {
             "UUID": self.uuid,
             "EventSourceMappingArn": str(self.arn),
             "EventSourceArn": str(self.source),
             "FunctionArn": self.function_arn,
             "State": self.state,
-            "StateTransitionReason": "USER_INITIATED",
+            "StateTransitionReason": self.settings.transition_reason,
             "LastModified": self.modified,
             **self.settings.to_api(),
         }
-        problem = self.last_problem or self.poller.problem
-        return shown | ({"LastProcessingResult": f"PROBLEM: {problem}"} if problem else {})
+        result = self._last_result()
+        return shown | ({"LastProcessingResult": result} if result else {})
 
     def enter(self, state: str) -> None:
         """Change state."""
         self.state = state
         self.modified = datetime.now(UTC)
+
+    def _last_result(self) -> str | None:
+        """LastProcessingResult. For SQS AWS documents none, so it is there only while something fails.
+
+        For streams: LocalStack's snapshots of AWS, and "PROBLEM: Function call failed" in the examples of
+        https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html.
+        """
+        problem = self.last_problem or self.poller.problem
+        if problem:
+            return f"PROBLEM: {problem}"
+        counts = self.poller.counts
+        if not isinstance(counts, StreamCounts):
+            return None
+        return "OK" if counts.invoked or counts.filtered_out or counts.dropped else "No records processed"
 
 
 class MappingRegistry:
@@ -100,7 +111,7 @@ class MappingRegistry:
         self._account = account
         self._mappings: dict[tuple[str, str], EventSourceMapping] = {}
         self._changes: set[asyncio.Task[None]] = set()
-        self._retired: set[SqsMappingPoller] = set()
+        self._retired: set[Poller] = set()
 
     def in_region(self, region: str) -> list[EventSourceMapping]:
         """The mappings of ``region``, oldest first."""
@@ -120,7 +131,7 @@ class MappingRegistry:
         uuid: str,
         source: Arn,
         function: FunctionReference,
-        settings: SqsSettings,
+        settings: MappingSettings,
         *,
         enabled: bool,
         tags: dict[str, str],
@@ -128,7 +139,7 @@ class MappingRegistry:
         """Make a mapping; it is Creating, then as ``enabled``."""
         function_arn = _function_arn(self._account, function)
         mapping: EventSourceMapping
-        poller = SqsMappingPoller(
+        poller = build_poller(
             settings.spec(uuid, source, function_arn),
             api=self._api,
             identities=self._identities,
@@ -153,7 +164,7 @@ class MappingRegistry:
         return mapping
 
     def update(
-        self, mapping: EventSourceMapping, function: FunctionReference, settings: SqsSettings, *, enabled: bool
+        self, mapping: EventSourceMapping, function: FunctionReference, settings: MappingSettings, *, enabled: bool
     ) -> None:
         """Change a mapping; batches in flight end as they began."""
         switched = "Enabling" if enabled else "Disabling"
@@ -186,7 +197,7 @@ class MappingRegistry:
         ]
 
     async def reset(self) -> None:
-        """End all work now and forget every mapping. Messages in flight come back by their visibility timeout."""
+        """End all work now and forget every mapping. What is in flight was not processed, as far as its source knows."""
         changes = list(self._changes)
         for task in changes:
             task.cancel()
@@ -236,7 +247,7 @@ class MappingRegistry:
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
 
-    async def _finish(self, poller: SqsMappingPoller) -> None:
+    async def _finish(self, poller: Poller) -> None:
         await poller.drain()
         self._retired.discard(poller)
 

@@ -1,6 +1,6 @@
 """Operations on event source mappings.
 
-Texts of errors: AWS's, where reports show them. https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+Texts of errors: AWS's, where reports show them. https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from uuid import uuid4
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.events.failures import Failure, is_missing_queue, kind_of
 from durable_sandbox.services.lambda_.functions import FunctionOperations
 from durable_sandbox.services.lambda_.invoke import MAX_SYNC_EXECUTION_SECONDS
+from durable_sandbox.services.lambda_.mapping_access import SourceAccess
 from durable_sandbox.services.lambda_.mapping_model import EventSourceMapping, MappingRegistry
-from durable_sandbox.services.lambda_.mapping_settings import (
-    SqsSettings,
-    invalid,
-    not_emulated,
-    source_defaults,
-)
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, invalid
+from durable_sandbox.services.lambda_.mapping_sources import not_emulated, source_defaults
+from durable_sandbox.services.lambda_.mapping_stream_settings import StreamSettings
 from durable_sandbox.services.lambda_.model import Version
 from durable_sandbox.services.lambda_.naming import FunctionReference
 
@@ -37,18 +34,19 @@ class MappingOperations(FunctionOperations):
 
     async def create_event_source_mapping(self, call: Call) -> Mapping[str, Any]:
         """CreateEventSourceMapping: answers at once, state Creating."""
-        params = call.params
+        params, uuid = call.params, str(uuid4())
         source = _source(params)
         settings = source_defaults(source).updated(params, source)
         function, version = self._target(call)
         if source.region != function.region:
-            raise invalid(f"The queue {source} and the function must be in the same Region, {function.region}.")
+            kind = "queue" if source.service == "sqs" else "stream"
+            raise invalid(f"The {kind} {source} and the function must be in the same Region, {function.region}.")
         self._refuse_duplicate(source, function, but=None)
-        await self._check_queue(source, version)
+        await self._check_access(uuid, source, settings, version)
         # Again: another call may have come in between.
         self._refuse_duplicate(source, function, but=None)
         return self.mappings.add(
-            str(uuid4()),
+            uuid,
             source,
             function,
             settings,
@@ -82,13 +80,13 @@ class MappingOperations(FunctionOperations):
         """UpdateEventSourceMapping: merges; state Updating, Enabling or Disabling."""
         params = call.params
         mapping = self._changeable(call, "update")
-        settings: SqsSettings = mapping.settings.updated(params, mapping.source)
+        settings = mapping.settings.updated(params, mapping.source)
         if params.get("FunctionName"):
             function, version = self._target(call)
         else:
             function, version = mapping.function, self._version(mapping.function)
         self._refuse_duplicate(mapping.source, function, but=mapping)
-        await self._check_queue(mapping.source, version)
+        await self._check_access(mapping.uuid, mapping.source, settings, version)
         mapping = self._changeable(call, "update")
         enabled = params.get("Enabled")
         self.mappings.update(mapping, function, settings, enabled=mapping.enabled if enabled is None else enabled)
@@ -169,38 +167,29 @@ class MappingOperations(FunctionOperations):
         for mapping in self.mappings.in_region(function.region):
             if mapping is not but and (mapping.source, mapping.function) == (source, function):
                 name = function.name if function.qualifier is None else f"{function.name}:{function.qualifier}"
+                if source.service == "sqs":
+                    told = (
+                        f'An event source mapping with SQS arn (" {source} ") and function (" {name} ") already exists.'
+                    )
+                else:
+                    told = f'The event source arn (" {source} ") and function (" {name} ") provided mapping already exists.'
                 raise AwsError(
                     "ResourceConflictException",
-                    f'An event source mapping with SQS arn (" {source} ") and function (" {name} ") already exists. '
-                    f"Please update or delete the existing mapping with UUID {mapping.uuid}",
+                    f"{told} Please update or delete the existing mapping with UUID {mapping.uuid}",
                     status=409,
                     Type="User",
                 )
 
-    async def _check_queue(self, queue: Arn, version: Version) -> None:
-        """Raises AwsError unless the queue exists, the function's role may read it, and it hides messages long enough."""
-        wanted = {"QueueName": queue.resource, "QueueOwnerAWSAccountId": queue.account}
-        caller = self.identities.service(version.role, _SESSION)
-        try:
-            found = await self.api.call(self.identities.root(), queue.region, "sqs", "GetQueueUrl", wanted)
-            asked = {"QueueUrl": found["QueueUrl"], "AttributeNames": ["VisibilityTimeout"]}
-            answer = await self.api.call(caller, queue.region, "sqs", "GetQueueAttributes", asked)
-        except AwsError as error:
-            if is_missing_queue(error):
-                raise invalid(
-                    "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
-                    f"SQS Error Message: {error.message}"
-                ) from error
-            if kind_of(error) is Failure.PERMISSION:
-                raise invalid(
-                    "The provided execution role does not have permissions to call GetQueueAttributes on SQS"
-                ) from error
-            raise
-        visibility = int(answer["Attributes"]["VisibilityTimeout"])
-        if visibility < version.timeout:
-            raise invalid(
-                f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {version.timeout} seconds"
-            )
+    async def _check_access(self, uuid: str, source: Arn, settings: MappingSettings, version: Version) -> None:
+        """Raises AwsError unless the source exists and suits, and the function's role may do what the mapping needs."""
+        role = self.identities.service(version.role, _SESSION)
+        reach = SourceAccess(self.api, self.access, self.identities.root(), role)
+        if not isinstance(settings, StreamSettings):
+            await reach.check_queue(source, version.timeout)
+            return
+        await reach.check_stream(settings.stream_spec(source))
+        if settings.on_failure is not None:
+            reach.check_destination(settings.on_failure, source.region, uuid)
 
 
 def _source(params: Mapping[str, Any]) -> Arn:

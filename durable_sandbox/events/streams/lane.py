@@ -1,0 +1,221 @@
+"""One order of records: the batches of a shard, or with a parallelization factor of a share of its keys, one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from durable_sandbox.events.pipe_calls import backoff_seconds
+from durable_sandbox.events.streams.aging import ShardAge
+from durable_sandbox.events.streams.batches import Batch, Outcome, Splitting, Verdict, judge
+from durable_sandbox.events.streams.records import StreamRecord
+from durable_sandbox.events.streams.spec import UNLIMITED
+
+LOG = logging.getLogger(__name__)
+
+PAYLOAD_BYTES = 6 * 1024 * 1024
+"""A synchronous invocation takes no more, the envelope of the records included."""
+
+RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
+TOO_OLD = "RecordAgeExceeded"
+_FRAME_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A batch that is tried no more. ``outcome`` is its last try; None if its age ended it."""
+
+    shard_id: str
+    batch: Batch
+    condition: str
+    outcome: Outcome | None
+
+
+class Target(Protocol):
+    """Where batches go. Neither method raises AwsError."""
+
+    async def deliver(
+        self, shard_id: str, records: Sequence[StreamRecord], window: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Try a batch once. ``window``: what the event of a tumbling window holds besides its records."""
+        ...
+
+    async def give_up(self, given_up: GivenUp) -> None:
+        """Tell the failure destination, if there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRules:
+    """What the mapping says of batches. Times in seconds."""
+
+    batch_size: int
+    batching_window: float
+    maximum_retries: int
+    maximum_age: float
+    splitting: Splitting
+    scaled: Callable[[float], float]
+    """Modelled seconds -> seconds to wait."""
+
+
+class Lane:
+    """Processes records in the order in which they are added, from ``start`` to ``stop``."""
+
+    def __init__(self, shard_id: str, rules: LaneRules, target: Target, age: ShardAge) -> None:
+        self._shard_id = shard_id
+        self._rules = rules
+        self._target = target
+        self._age = age
+        self._queue: deque[StreamRecord] = deque()
+        self._queued_bytes = 0
+        self._changed = asyncio.Event()
+        self._current: deque[Batch] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.busy = False
+        """Whether a batch is being tried now."""
+        self.idle = asyncio.Event()
+        """Set while the lane has nothing left."""
+        self.idle.set()
+
+    @property
+    def waiting(self) -> int:
+        """Records that were added and are not done."""
+        return len(self._queue) + sum(len(batch.records) for batch in self._current)
+
+    def add(self, records: Iterable[StreamRecord]) -> None:
+        """Append ``records``."""
+        for record in records:
+            self._queue.append(record)
+            self._queued_bytes += record.size
+            self.idle.clear()
+        self._changed.set()
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=f"lane-{self._shard_id}")
+
+    async def stop(self) -> list[StreamRecord]:
+        """Let the try that is running end, and return what is not done, in order."""
+        self._stopping = True
+        if self._task is not None:
+            if not self.busy:
+                self._task.cancel()
+            await asyncio.wait({self._task})
+        return [*(record for batch in self._current for record in batch.records), *self._queue]
+
+    async def abort(self) -> None:
+        """End now."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        failures = 0
+        while not self._stopping:
+            if not self._current:
+                self._current.append(Batch(await self._collect()))
+            try:
+                waits = await self._step()
+            except Exception:
+                # Nothing is done that was not recorded as done: the same batch is tried again.
+                LOG.exception("shard %s: a batch failed unexpectedly", self._shard_id)
+                waits = True
+            failures = failures + 1 if waits else 0
+            if self._has_nothing():
+                self.idle.set()
+            if waits and not self._stopping:
+                await self._back_off(failures)
+
+    def _has_nothing(self) -> bool:
+        return not self._current and not self._queue
+
+    async def _collect(self) -> tuple[StreamRecord, ...]:
+        """The next batch: what is there, or what comes within the window, up to the batch size and 6 MB."""
+        loop, closes_at = asyncio.get_running_loop(), None
+        while True:
+            self._changed.clear()
+            if self._queue and closes_at is None:
+                closes_at = loop.time() + self._rules.batching_window
+            if closes_at is not None and (self._is_full() or loop.time() >= closes_at):
+                return self._take()
+            try:
+                async with asyncio.timeout_at(closes_at):
+                    await self._changed.wait()
+            except TimeoutError:
+                return self._take()
+
+    def _is_full(self) -> bool:
+        return len(self._queue) >= self._rules.batch_size or self._queued_bytes + _FRAME_BYTES >= PAYLOAD_BYTES
+
+    def _take(self) -> tuple[StreamRecord, ...]:
+        taken: list[StreamRecord] = []
+        size = _FRAME_BYTES
+        while self._queue and len(taken) < self._rules.batch_size:
+            head = self._queue[0]
+            size += head.size
+            if taken and (size > PAYLOAD_BYTES or not self._goes_with(taken[0], head)):
+                break
+            taken.append(self._queue.popleft())
+            self._queued_bytes -= head.size
+        return tuple(taken)
+
+    def _goes_with(self, first: StreamRecord, record: StreamRecord) -> bool:  # noqa: ARG002 - for windows to override
+        """Whether ``record`` may be in the batch that begins with ``first``."""
+        return True
+
+    async def _try(self, batch: Batch) -> Outcome:
+        return await self._target.deliver(self._shard_id, batch.records)
+
+    def _judge(self, batch: Batch, outcome: Outcome) -> Verdict:
+        return judge(batch, outcome, maximum_retries=self._rules.maximum_retries, splitting=self._rules.splitting)
+
+    async def _step(self) -> bool:
+        """Try the first batch once, or give up what is too old of it; whether a wait comes next."""
+        batch = self._current[0]
+        old = self._expired(batch)
+        self.busy = True
+        try:
+            if old:
+                await self._give_up(Batch(batch.records[:old], max(1, batch.tries)), TOO_OLD, None)
+                self._replace(Batch(batch.records[old:], batch.tries) if old < len(batch.records) else None)
+                return False
+            outcome = await self._try(batch)
+            verdict = self._judge(batch, outcome)
+            if verdict.given_up is not None:
+                await self._give_up(verdict.given_up, RETRIES_EXHAUSTED, outcome)
+            self._replace(*verdict.rest)
+            return verdict.waits
+        finally:
+            self.busy = False
+
+    def _replace(self, *batches: Batch | None) -> None:
+        self._current.popleft()
+        self._current.extendleft(batch for batch in reversed(batches) if batch is not None)
+
+    def _expired(self, batch: Batch) -> int:
+        """How many records at the head of ``batch`` are too old; they arrived in order."""
+        if self._rules.maximum_age == UNLIMITED:
+            return 0
+        old = 0
+        for record in batch.records:
+            if self._age.of(record.arrived) <= self._rules.maximum_age:
+                break
+            old += 1
+        return old
+
+    async def _give_up(self, batch: Batch, condition: str, outcome: Outcome | None) -> None:
+        await self._target.give_up(GivenUp(self._shard_id, batch, condition, outcome))
+
+    async def _back_off(self, failures: int) -> None:
+        modelled = backoff_seconds(failures)
+        pause = self._rules.scaled(modelled)
+        await asyncio.sleep(pause)
+        self._age.skip(modelled - pause)
