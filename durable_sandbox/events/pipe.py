@@ -23,7 +23,7 @@ from durable_sandbox.events.failures import Failure, is_missing_queue, kind_of
 from durable_sandbox.events.pipe_calls import LOG, PipeCalls, backoff_seconds
 from durable_sandbox.events.pipe_execution import SYNC_PAYLOAD_BYTES, PipeExecution
 from durable_sandbox.events.pipe_log import PipeLogSink
-from durable_sandbox.events.pipe_spec import PipeMetrics, PipeSpec
+from durable_sandbox.events.pipe_spec import PipeMetrics, PipeSpec, PipeStartError
 from durable_sandbox.events.sqs_records import RECEIVE_EVERYTHING, sqs_record
 
 QUEUE_PERMISSIONS_MISSING = (
@@ -49,10 +49,6 @@ class PollerLimits:
     initial: int = 5
     maximum: int = 100
     growth_s: float = 1.0
-
-
-class PipeStartError(Exception):
-    """The pipe cannot run; the text is its StateReason."""
 
 
 class PipePoller:

@@ -28,8 +28,8 @@ def backoff_seconds(failures: int) -> float:
 class PipeCalls:
     """API calls of one pipe.
 
-    ``caller`` is the session of the pipe's role; ``owner`` the account, used only to turn a queue's ARN into its URL,
-    which on AWS costs the role no permission either.
+    ``caller`` is the session of the pipe's role; ``owner`` the account, used only to see whether a queue or topic is
+    there and to turn a queue's ARN into its URL, which on AWS costs the role no permission either.
     """
 
     def __init__(self, api: Api, caller: Caller, owner: Caller, time: TimePolicy, metrics: PipeMetrics) -> None:
@@ -73,6 +73,10 @@ class PipeCalls:
                     raise
             self._metrics.internal_retries += 1
             await asyncio.sleep(pause)
+
+    async def find_topic(self, topic: Arn) -> None:
+        """Return if ``topic`` exists. Raises AwsError if it does not."""
+        await self._api.call(self._owner, topic.region, "sns", "GetTopicAttributes", {"TopicArn": str(topic)})
 
     async def queue_url(self, queue: Arn) -> str:
         """The URL of ``queue``. Raises AwsError if there is none."""

@@ -21,12 +21,12 @@ from durable_sandbox.events.failures import Failure, kind_of
 from durable_sandbox.events.pipe_calls import PipeCalls
 from durable_sandbox.events.pipe_log import ExecutionLog, PipeLogSink, StepError
 from durable_sandbox.events.pipe_spec import PipeMetrics, PipeSpec
+from durable_sandbox.events.streams.records import sequence_number
 from durable_sandbox.events.templates import InputTemplate, TemplateError
 
 SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
 ASYNC_PAYLOAD_BYTES = 1024 * 1024
 EXECUTION_LIMIT_S = 300.0
-_DATA_KEY = "body"
 _NOTHING_FROM_ENRICHMENT: tuple[Any, ...] = ("", {}, [])
 
 Record = Mapping[str, Any]
@@ -34,11 +34,15 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``handled``: ids of messages to delete; ``error``: why the rest stays; ``fatal``: why the pipe must stop."""
+    """``handled``: ids of records that are done; ``error``: why the rest is not; ``fatal``: why the pipe must stop.
+
+    ``kind``: of the failure of a whole stage; None if there was none, or it lasted too long.
+    """
 
     handled: frozenset[str]
     error: str | None = None
     fatal: str | None = None
+    kind: Failure | None = None
 
 
 class _StageError(Exception):
@@ -68,7 +72,7 @@ class PipeExecution:
         metrics.events += len(records)
         log = ExecutionLog(self._sink, spec.log, spec.arn, spec.name, str(uuid4()))
         log.step("ExecutionStarted", payload=records)
-        ids = frozenset(str(record["messageId"]) for record in records)
+        ids = frozenset(_identifier(record) for record in records)
         try:
             async with asyncio.timeout(EXECUTION_LIMIT_S):
                 failed = await self._stages(records, ids, deadline, log)
@@ -89,7 +93,7 @@ class PipeExecution:
         else:
             metrics.executions_partially_failed += 1
             log.step("ExecutionPartiallyFailed")
-        return Outcome(ids - failed, f"{len(failed)} of {len(ids)} messages failed")
+        return Outcome(ids - failed, f"{len(failed)} of {len(ids)} records failed")
 
     def _failed(self, failure: _StageError, log: ExecutionLog) -> Outcome:
         if failure.stage == "Enrichment":
@@ -106,7 +110,7 @@ class PipeExecution:
             log.step("ExecutionFailed", error=failure.error)
         denied = failure.kind is Failure.PERMISSION
         reason = f"Pipes does not have required permissions to invoke the {failure.stage.lower()}: "
-        return Outcome(frozenset(), str(failure), reason + failure.error.message if denied else None)
+        return Outcome(frozenset(), str(failure), reason + failure.error.message if denied else None, failure.kind)
 
     async def _stages(
         self, records: Sequence[Record], ids: frozenset[str], deadline: float, log: ExecutionLog
@@ -133,7 +137,7 @@ class PipeExecution:
 
     async def _enrich(self, function: Arn, payload: Any, deadline: float, log: ExecutionLog) -> Any:
         log.step("EnrichmentStageEntered", payload=payload)
-        request = self._transform("Enrichment", self._spec.enrichment_template, payload, _DATA_KEY, log)
+        request = self._transform("Enrichment", self._spec.enrichment_template, payload, self._spec.data_key, log)
         answer = await self._invoke("Enrichment", function, request, deadline, log, asynchronous=False)
         log.step("EnrichmentStageSucceeded", payload=answer)
         try:
@@ -155,7 +159,7 @@ class PipeExecution:
 
     @property
     def _target_data_key(self) -> str | None:
-        return _DATA_KEY if self._spec.enrichment is None else None
+        return self._spec.data_key if self._spec.enrichment is None else None
 
     def _transform(
         self, stage: str, template: InputTemplate | None, payload: Any, data_key: str | None, log: ExecutionLog
@@ -217,14 +221,17 @@ class PipeExecution:
             except AwsError as error:
                 step = StepError.of(error, "sqs")
                 failures.append((position, _StageError("Target", "Invocation", kind_of(error), step)))
+            if failures and self._spec.stream is not None:
+                # What comes after it is tried again with it, in order.
+                break
         if not failures:
             log.step("TargetInvocationSucceeded")
             return frozenset()
-        one_to_one = self._spec.enrichment is None and len(failures) < len(elements)
-        if not one_to_one:
+        whole = len(failures) == len(elements) or (self._spec.stream is not None and failures[0][0] == 0)
+        if self._spec.enrichment is not None or whole:
             raise failures[0][1]
         log.step("TargetInvocationPartiallyFailed", error=failures[0][1].error)
-        return frozenset(str(elements[position]["messageId"]) for position, _ in failures) & ids
+        return frozenset(_identifier(elements[position]) for position, _ in failures) & ids
 
     async def _target_url(self, target: Arn) -> str:
         try:
@@ -249,6 +256,11 @@ class PipeExecution:
         if spec.sqs_target.deduplication_id is not None:
             message["MessageDeduplicationId"] = plain(spec.sqs_target.deduplication_id)
         return message
+
+
+def _identifier(record: Record) -> str:
+    """What ``batchItemFailures`` calls a record."""
+    return str(record["messageId"]) if "messageId" in record else sequence_number(record)
 
 
 def _check_size(payload: bytes, *, asynchronous: bool) -> None:

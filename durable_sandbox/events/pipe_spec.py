@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.events.filters import RecordFilter
 from durable_sandbox.events.pipe_log import PipeLogConfig
+from durable_sandbox.events.streams.spec import StreamSpec
 from durable_sandbox.events.templates import InputTemplate, PipeVariables
+
+
+class PipeStartError(Exception):
+    """The pipe cannot run; the text is its StateReason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class SqsTarget:
 
 @dataclass(frozen=True, slots=True)
 class PipeSpec:
-    """A pipe's effective settings."""
+    """A pipe's effective settings. ``stream``: how a stream is read, which has the batching too; None for a queue."""
 
     arn: str
     name: str
@@ -30,6 +35,7 @@ class PipeSpec:
     batch_size: int
     batching_window: int
     record_filter: RecordFilter
+    stream: StreamSpec | None = None
     enrichment: Arn | None = None
     enrichment_template: InputTemplate | None = None
     target_template: InputTemplate | None = None
@@ -39,8 +45,16 @@ class PipeSpec:
 
     @property
     def ordered(self) -> bool:
-        """Whether the source keeps an order (SQS FIFO)."""
-        return self.source.resource.endswith(".fifo")
+        """Whether the source keeps an order (a stream, SQS FIFO)."""
+        return self.stream is not None or self.source.resource.endswith(".fifo")
+
+    @property
+    def data_key(self) -> str | None:
+        """The field of a record whose text may hold JSON; a change of DynamoDB's is JSON itself.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html#input-transform-implicit
+        """
+        return {"sqs": "body", "kinesis": "data"}.get(self.source.service)
 
     @property
     def asynchronous(self) -> bool:
@@ -60,7 +74,11 @@ class PipeSpec:
 
 @dataclass(slots=True)
 class PipeMetrics:
-    """Counts since the pipe started, named after CloudWatch's AWS/EventBridge/Pipes metrics where there is one."""
+    """Counts since the pipe started, named after CloudWatch's AWS/EventBridge/Pipes metrics where there is one.
+
+    Of a stream's events that were given up, ``events_dead_lettered`` were told to the dead-letter queue and
+    ``events_dropped`` were not.
+    """
 
     executions: int = 0
     events: int = 0
@@ -74,3 +92,5 @@ class PipeMetrics:
     target_stages_failed: int = 0
     target_stages_skipped: int = 0
     internal_retries: int = 0
+    events_dead_lettered: int = 0
+    events_dropped: int = 0

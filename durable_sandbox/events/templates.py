@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 _PLACEHOLDER = re.compile(r"<(\$[^<>]*|aws\.pipes\.[^<>]*)>")
 _STEP = re.compile(r"\.(?P<name>[\w/-]+|\*)|\[(?P<index>\d+|\*)\]")
+_ENCODED = "data"
 _EVENT = "event"
 _EVENT_JSON = "event.json"
 _RESERVED = frozenset(
@@ -80,8 +82,9 @@ class InputTemplate:
     ) -> str:
         """The template's text for one ``event``.
 
-        ``data_key`` names the field of the event that holds the payload as text (``body`` for SQS) and that is parsed
-        where it is JSON; None after an enrichment. A path that leads nowhere leaves nothing in its place.
+        ``data_key`` names the field of the event that holds the payload as text (``body`` for SQS, ``data`` in base64
+        for Kinesis) and that is parsed where it is JSON, else left as it is; None if there is none, as after an
+        enrichment. A path that leads nowhere leaves nothing in its place.
         """
         decoded, is_json = _decode(event, data_key)
 
@@ -157,7 +160,9 @@ def _decode(event: Any, data_key: str | None) -> tuple[Any, bool]:
     if data_key is None or not isinstance(event, Mapping):
         return event, not isinstance(event, str)
     try:
-        return {**event, data_key: json.loads(event[data_key])}, True
+        payload = event[data_key]
+        text = base64.b64decode(payload) if data_key == _ENCODED else payload
+        return {**event, data_key: json.loads(text)}, True
     except (KeyError, TypeError, ValueError):
         return event, False
 

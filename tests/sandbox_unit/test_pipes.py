@@ -130,6 +130,8 @@ def test_partial_failures_are_always_on() -> None:
         (b'{"batchItemFailures": [{"itemIdentifier": "other"}]}', {"a", "b"}),
         (b'{"batchItemFailures": "a"}', {"a", "b"}),
         (b"not json", {"a", "b"}),
+        (b'"done"', {"a", "b"}),
+        (b'"{\\"batchItemFailures\\": [{\\"itemIdentifier\\": \\"a\\"}]}"', {"a"}),
     ],
 )
 def test_the_table_of_batch_results(answer: bytes, failed: set[str]) -> None:

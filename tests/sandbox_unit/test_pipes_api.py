@@ -241,7 +241,7 @@ def test_update_merges_members_and_replaces_service_objects() -> None:
             "not found in enum",
         ),
         ({"DesiredState": "PAUSED"}, "DesiredState", "not found in enum"),
-        ({"Source": QUEUE.replace("sqs", "kinesis")}, "Source", "SQS queues only"),
+        ({"Source": QUEUE.replace("sqs", "kinesis")}, "Source", "SQS queues, Kinesis streams"),
         ({"Target": QUEUE.replace("sqs", "sns")}, "Target", "Lambda functions and SQS queues only"),
         ({"Target": FIFO}, "TargetParameters.SqsQueueParameters.MessageGroupId", "FIFO"),
         ({"Enrichment": QUEUE}, "Enrichment", "Lambda functions only"),

@@ -7,39 +7,21 @@ Merge rules of UpdatePipe: only given members change, but the objects of one ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from durable_sandbox.aws.arns import Arn
-from durable_sandbox.events.filters import PatternError, RecordFilter
 from durable_sandbox.events.pipe_log import PipeLogConfig
 from durable_sandbox.events.pipe_spec import PipeSpec, SqsTarget
 from durable_sandbox.events.templates import InputTemplate, TemplateError
+from durable_sandbox.services.pipes.sources import Params, source_kind
 from durable_sandbox.services.pipes.validation import field_error
 
-# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-event-filtering.html: added by the poller.
-_UNFILTERABLE = frozenset(
-    {
-        "awsRegion",
-        "eventID",
-        "eventName",
-        "eventSource",
-        "eventSourceARN",
-        "eventSourceKey",
-        "eventVersion",
-        "invokeIdentityArn",
-    }
-)
-_SQS_DEFAULTS: Mapping[str, int] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
-_SOURCE_MEMBERS = frozenset({"FilterCriteria", "SqsQueueParameters"})
 _TARGET_MEMBERS = {
     "lambda": frozenset({"InputTemplate", "LambdaFunctionParameters"}),
     "sqs": frozenset({"InputTemplate", "SqsQueueParameters"}),
 }
 _LOG_DESTINATION = "CloudwatchLogsLogDestination"
-
-Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +42,14 @@ class PipeDefinition:
 
     @classmethod
     def created(cls, params: Params) -> PipeDefinition:
-        """From CreatePipe's ``params``."""
+        """From CreatePipe's ``params``. Raises AwsError (ValidationException) for a source that is not run."""
+        kind = source_kind(params["Source"])
         return cls(
             name=params["Name"],
             source=params["Source"],
             target=params["Target"],
             role_arn=params["RoleArn"],
-            source_parameters={"SqsQueueParameters": dict(_SQS_DEFAULTS)},
+            source_parameters={} if kind.is_stream else {kind.member: kind.shown},
         ).updated(params)
 
     def updated(self, params: Params) -> PipeDefinition:
@@ -79,7 +62,9 @@ class PipeDefinition:
             role_arn=params.get("RoleArn") or self.role_arn,
             enrichment=_given(params, "Enrichment", self.enrichment) or None,
             kms_key=_given(params, "KmsKeyIdentifier", self.kms_key) or None,
-            source_parameters=_merged_source(self.source_parameters, params.get("SourceParameters") or {}),
+            source_parameters=source_kind(self.source).merged(
+                self.source_parameters, params.get("SourceParameters") or {}
+            ),
             enrichment_parameters=_merged(self.enrichment_parameters, params.get("EnrichmentParameters") or {}),
             target_parameters=_merged(self.target_parameters, params.get("TargetParameters") or {}),
             log_configuration=self.log_configuration if log is None else log,
@@ -104,9 +89,7 @@ class PipeDefinition:
 
     def spec(self, arn: str) -> PipeSpec:
         """What runs. Raises AwsError (ValidationException) for what is invalid or what the sandbox does not run."""
-        source, target = Arn.parse(self.source), Arn.parse(self.target)
-        if source.service != "sqs":
-            raise field_error("Source", f"The sandbox runs pipes from SQS queues only, not from {self.source}.")
+        source, target, kind = Arn.parse(self.source), Arn.parse(self.target), source_kind(self.source)
         if target.service not in _TARGET_MEMBERS or not _is_queue_or_function(target):
             raise field_error(
                 "Target", f"The sandbox runs pipes to Lambda functions and SQS queues only, not to {target}."
@@ -114,10 +97,12 @@ class PipeDefinition:
         enrichment = None if self.enrichment is None else Arn.parse(self.enrichment)
         if enrichment is not None and (enrichment.service != "lambda" or not _is_queue_or_function(enrichment)):
             raise field_error("Enrichment", f"The sandbox enriches by Lambda functions only, not by {self.enrichment}.")
-        _no_others(self.source_parameters, _SOURCE_MEMBERS, "SourceParameters")
+        _no_others(self.source_parameters, kind.members, "SourceParameters")
         _no_others(self.enrichment_parameters, frozenset({"InputTemplate"}), "EnrichmentParameters")
         _no_others(self.target_parameters, _TARGET_MEMBERS[target.service], "TargetParameters")
-        queue = self.source_parameters["SqsQueueParameters"]
+        record_filter = kind.record_filter(self.source_parameters)
+        stream = kind.stream_spec(source, self.source_parameters, record_filter)
+        batching = self.source_parameters[kind.member]
         function = self.target_parameters.get("LambdaFunctionParameters") or {}
         return PipeSpec(
             arn=arn,
@@ -125,9 +110,10 @@ class PipeDefinition:
             role_arn=self.role_arn,
             source=source,
             target=target,
-            batch_size=queue["BatchSize"],
-            batching_window=queue["MaximumBatchingWindowInSeconds"],
-            record_filter=_record_filter(self.source_parameters),
+            batch_size=batching["BatchSize"],
+            batching_window=batching.get("MaximumBatchingWindowInSeconds", 0),
+            record_filter=record_filter,
+            stream=stream,
             enrichment=enrichment,
             enrichment_template=_template(self.enrichment_parameters, "InputTemplate", "EnrichmentParameters"),
             target_template=_template(self.target_parameters, "InputTemplate", "TargetParameters"),
@@ -159,16 +145,6 @@ def _merged(current: Params, change: Params) -> Params:
     return merged
 
 
-def _merged_source(current: Params, change: Params) -> Params:
-    merged = dict(_merged(current, change))
-    if change.get("SqsQueueParameters") is not None:
-        given = {name: value for name, value in change["SqsQueueParameters"].items() if value is not None}
-        merged["SqsQueueParameters"] = {**_SQS_DEFAULTS, **given}
-    if not (merged.get("FilterCriteria") or {}).get("Filters"):
-        merged.pop("FilterCriteria", None)
-    return merged
-
-
 def _is_queue_or_function(arn: Arn) -> bool:
     return arn.service == "sqs" or arn.resource.startswith("function:")
 
@@ -177,17 +153,6 @@ def _no_others(parameters: Params, allowed: frozenset[str], path: str) -> None:
     for name in parameters:
         if name not in allowed:
             raise field_error(f"{path}.{name}", "This parameter does not belong to the pipe's source or target.")
-
-
-def _record_filter(source_parameters: Params) -> RecordFilter:
-    filters = (source_parameters.get("FilterCriteria") or {}).get("Filters") or []
-    for index, item in enumerate(filters):
-        try:
-            RecordFilter.parse([item.get("Pattern") or ""], nested_anything_but=False, forbidden=_UNFILTERABLE)
-        except PatternError as error:
-            name = f"SourceParameters.FilterCriteria.Filters[{index}].Pattern"
-            raise field_error(name, f"Invalid filter pattern definition. Reason: {error}") from error
-    return RecordFilter.parse([item["Pattern"] for item in filters], nested_anything_but=False)
 
 
 def _template(parameters: Params, name: str, path: str, *, path_alone: bool = False) -> InputTemplate | None:

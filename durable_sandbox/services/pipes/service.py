@@ -11,7 +11,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -21,71 +21,23 @@ from durable_sandbox.aws.call import Api, Call, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
-from durable_sandbox.events.pipe import PipePoller, PipeStartError, PollerLimits
+from durable_sandbox.events.pipe import PipePoller, PollerLimits
 from durable_sandbox.events.pipe_log import PipeLogSink
-from durable_sandbox.events.pipe_spec import PipeMetrics
+from durable_sandbox.events.pipe_spec import PipeStartError
+from durable_sandbox.events.pipe_stream import StreamPipePoller, position_of
 from durable_sandbox.services.pipes.definition import PipeDefinition
+from durable_sandbox.services.pipes.record import Pipe, PipeSummary, Poller
 from durable_sandbox.services.pipes.validation import check_schema, field_error
 
 LOG = logging.getLogger(__name__)
 
 _DEFAULT_PAGE = 100
 _MAXIMUM_TAGS = 50
-_REASON_LENGTH = 512
 _TRANSITIONAL = frozenset({"CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING"})
 
 
-@dataclass(slots=True)
-class Pipe:
-    """A pipe's record."""
-
-    arn: Arn
-    definition: PipeDefinition
-    desired_state: str
-    current_state: str
-    tags: dict[str, str]
-    created: datetime
-    modified: datetime
-    state_reason: str | None = None
-    poller: PipePoller | None = None
-    metrics: PipeMetrics = field(default_factory=PipeMetrics)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def brief(self) -> dict[str, Any]:
-        """The output of the operations that change a pipe."""
-        return {
-            "Arn": str(self.arn),
-            "Name": self.definition.name,
-            "DesiredState": self.desired_state,
-            "CurrentState": self.current_state,
-            "CreationTime": self.created,
-            "LastModifiedTime": self.modified,
-        }
-
-    def set_state(self, state: str, reason: str | None = None) -> None:
-        """Enter ``state``."""
-        self.current_state = state
-        self.state_reason = None if reason is None else reason.replace("\n", " ")[:_REASON_LENGTH]
-
-
-@dataclass(frozen=True, slots=True)
-class PipeSummary:
-    """A pipe for the status page; ``in_flight`` are batches."""
-
-    region: str
-    name: str
-    arn: str
-    source: str
-    target: str
-    desired_state: str
-    current_state: str
-    state_reason: str | None
-    in_flight: int
-    metrics: PipeMetrics
-
-
 class PipesService(Service):
-    """Pipes from SQS queues to Lambda functions or SQS queues."""
+    """Pipes from SQS queues, Kinesis and DynamoDB streams to Lambda functions or SQS queues."""
 
     name: ClassVar[str] = "pipes"
 
@@ -175,9 +127,9 @@ class PipesService(Service):
         wanted = call.params
         after = _decode_token(wanted.get("NextToken"))
         pipes = [pipe for (region, _), pipe in sorted(self._pipes.items()) if region == call.region]
-        pipes = [pipe for pipe in pipes if pipe.definition.name > after and _selected(pipe, wanted)]
+        pipes = [pipe for pipe in pipes if pipe.definition.name > after and pipe.selected(wanted)]
         page = pipes[: wanted.get("Limit") or _DEFAULT_PAGE]
-        answer: dict[str, Any] = {"Pipes": [_listed(pipe) for pipe in page]}
+        answer: dict[str, Any] = {"Pipes": [pipe.listed() for pipe in page]}
         if len(page) < len(pipes):
             answer["NextToken"] = base64.urlsafe_b64encode(page[-1].definition.name.encode()).decode()
         return answer
@@ -305,22 +257,46 @@ class PipesService(Service):
             pipe.set_state(failed_state, _untrusted(pipe.definition))
             return
         try:
-            poller = PipePoller(
-                pipe.definition.spec(str(pipe.arn)),
-                api=self._api,
-                identities=self._identities,
-                time=self._time,
-                metrics=pipe.metrics,
-                sink=self._log,
-                on_fatal=lambda reason: self._on_fatal(pipe, reason),
-                limits=self._limits,
-            )
+            poller = self._poller(pipe)
             await poller.start()
         except PipeStartError as error:
             pipe.set_state(failed_state, str(error))
             return
         pipe.poller = poller
         pipe.set_state("RUNNING")
+
+    def _poller(self, pipe: Pipe) -> Poller:
+        """A poller of the present definition; one of a stream goes on where the last one was."""
+
+        def on_fatal(reason: str) -> None:
+            self._on_fatal(pipe, reason)
+
+        spec = pipe.definition.spec(str(pipe.arn))
+        if spec.stream is None:
+            return PipePoller(
+                spec,
+                api=self._api,
+                identities=self._identities,
+                time=self._time,
+                metrics=pipe.metrics,
+                sink=self._log,
+                on_fatal=on_fatal,
+                limits=self._limits,
+            )
+        if pipe.position is None:
+            pipe.position = position_of(spec.name, self._time, pipe.metrics)
+        return StreamPipePoller(
+            spec,
+            spec.stream,
+            pipe.position,
+            api=self._api,
+            identities=self._identities,
+            access=self._access,
+            time=self._time,
+            metrics=pipe.metrics,
+            sink=self._log,
+            on_fatal=on_fatal,
+        )
 
     def _on_fatal(self, pipe: Pipe, reason: str) -> None:
         """The poller cannot go on: as AWS does, the pipe stops by itself and says why; it stays desired RUNNING."""
@@ -359,20 +335,3 @@ def _decode_token(token: str | None) -> str:
         return base64.urlsafe_b64decode(token).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise field_error("NextToken", "The token is not one that ListPipes returned.") from error
-
-
-def _selected(pipe: Pipe, wanted: Mapping[str, Any]) -> bool:
-    return (
-        pipe.definition.name.startswith(wanted.get("NamePrefix") or "")
-        and pipe.definition.source.startswith(wanted.get("SourcePrefix") or "")
-        and pipe.definition.target.startswith(wanted.get("TargetPrefix") or "")
-        and wanted.get("DesiredState") in {None, pipe.desired_state}
-        and wanted.get("CurrentState") in {None, pipe.current_state}
-    )
-
-
-def _listed(pipe: Pipe) -> dict[str, Any]:
-    definition = pipe.definition
-    optional = {"StateReason": pipe.state_reason, "Enrichment": definition.enrichment}
-    given = {name: value for name, value in optional.items() if value is not None}
-    return {**pipe.brief(), "Source": definition.source, "Target": definition.target, **given}

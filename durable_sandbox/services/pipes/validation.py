@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -38,11 +38,16 @@ def check_schema(operation: str, params: Mapping[str, Any]) -> None:
 
 def field_error(name: str, message: str) -> AwsError:
     """A semantic violation of one member."""
-    fields = {"ValidationErrorFields": [{"Name": name, "Message": message}]}
-    return _validation_exception(json.dumps(fields), [(name, message)])
+    return field_errors([(name, message)])
 
 
-def _validation_exception(message: str, violations: list[Violation]) -> AwsError:
+def field_errors(violations: Sequence[Violation]) -> AwsError:
+    """Semantic violations."""
+    fields = {"ValidationErrorFields": [{"Name": name, "Message": message} for name, message in violations]}
+    return _validation_exception(json.dumps(fields), violations)
+
+
+def _validation_exception(message: str, violations: Sequence[Violation]) -> AwsError:
     fields = [{"name": name, "message": text} for name, text in violations]
     return AwsError("ValidationException", message, fieldList=fields)
 
