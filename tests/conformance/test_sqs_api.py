@@ -243,7 +243,7 @@ def test_1_1_a_queue_is_mapped_to_a_function_once(bench: Bench, function: str) -
     assert _refused(bench.lambda_.update_event_source_mapping, **change)[:2] == ("ResourceConflictException", 409)
 
 
-@pytest.mark.parametrize("source", ["kinesis:us-east-1:123456789012:stream/s", "dynamodb:us-east-1:1:table/t/stream/x"])
+@pytest.mark.parametrize("source", ["kafka:us-east-1:123456789012:cluster/c/x", "mq:us-east-1:123456789012:broker:b:x"])
 def test_1_1_a_source_that_is_not_emulated_is_refused(bench: Bench, function: str, source: str) -> None:
     arn = f"arn:aws:{source.replace(':1:', ':123456789012:')}"
     params = {"EventSourceArn": arn, "FunctionName": function, "StartingPosition": "LATEST"}
