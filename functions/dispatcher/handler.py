@@ -1,6 +1,7 @@
-"""Dispatcher: starts a durable execution for each message of a queue, and does not wait for it.
+"""Dispatcher: starts a durable execution for each message of a queue or record of a stream, and does not wait for it.
 
-The execution has the message's id for a name. Lambda knows a name again, whatever became of its execution
+The execution has the message's id for a name; a stream record's id is made of its sequence number (`record.record_id`).
+Lambda knows a name again, whatever became of its execution
 (https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html): a message that is delivered twice starts
 one execution.
 """
@@ -15,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from message import group, to_payload
+from message import Message, from_record, to_payload
 
 LOGGER = logging.getLogger("dispatcher")
 if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
@@ -31,21 +32,29 @@ ATTEMPTS = 2
 LONGEST_BACKOFF_SECONDS = 1  # before the second attempt, botocore's standard mode
 LONGEST_START_MILLISECONDS = 1000 * (ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + LONGEST_BACKOFF_SECONDS)
 
-Record = dict[str, Any]
+
+class BatchSplitError(Exception):
+    """The first of several stream records did not start: the batch is to be halved."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Start the durable function TARGET_FUNCTION_ARN (an alias) with each record of an SQS mapping's event.
+    """Start the durable function TARGET_FUNCTION_ARN (an alias) with each record of a queue's or a stream's mapping.
 
-    Messages of a standard queue start side by side, those of a FIFO group one after another, in order.
+    Messages of a standard queue start side by side, those of a FIFO group and stream records of one key one after another,
+    in order.
 
     Returns:
-        `{"batchItemFailures": [{"itemIdentifier": <message id>}...]}`: the messages that did not start, and those behind
-        them in their FIFO group. Only a mapping with ReportBatchItemFailures understands it. They are delivered again,
-        and end in the queue's dead-letter queue if they never start.
+        `{"batchItemFailures": [{"itemIdentifier": <message id or sequence number>}...]}`: what did not start, and what is
+        behind it in its FIFO group or key. Only a mapping with ReportBatchItemFailures understands it. Queue messages are
+        delivered again, and end in the queue's dead-letter queue if they never start. Of a stream, all is delivered again
+        from the lowest number on; what has started is known by its name.
 
     Raises:
         RuntimeError: if TARGET_FUNCTION_ARN is not set; the whole batch is then delivered again.
+        BatchSplitError: after all records have been tried, if the first of several of a stream did not start. Named first
+            in an answer, it would take the whole batch along, again and again and to its end; an error halves the batch
+            until the record is alone
+            (https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html).
     """
     target = os.environ.get("TARGET_FUNCTION_ARN")
     if not target:
@@ -53,81 +62,79 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "environment variable TARGET_FUNCTION_ARN is not set: give the dispatcher the alias ARN of the durable function"
         )
     client = lambda_client()
-    lanes = _lanes(event["Records"])
+    messages = [from_record(record) for record in event["Records"]]
 
     # Before the function's own timeout, which would take the started messages of the batch back to the queue as well.
     def in_time() -> bool:
         return bool(context.get_remaining_time_in_millis() >= LONGEST_START_MILLISECONDS)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        rests = pool.map(lambda lane: _start_lane(client, target, lane, in_time), lanes)
-        failed = [record["messageId"] for rest in rests for record in rest]
-    # SQS may deliver a message twice in one batch; its id is reported once.
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in dict.fromkeys(failed)]}
+        rests = pool.map(lambda lane: _start_lane(client, target, lane, in_time), _lanes(messages))
+        # SQS may deliver a message twice in one batch; its id is reported once.
+        failed = list(dict.fromkeys(message.item_identifier for rest in rests for message in rest))
+    if failed and len(messages) > 1 and messages[0].is_stream and messages[0].item_identifier in failed:
+        raise BatchSplitError(
+            f"{len(failed)} of {len(messages)} records did not start, the first among them, so the batch is to be halved; "
+            f"sequence numbers {', '.join(failed)}"
+        )
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
-def _lanes(records: list[Record]) -> list[list[Record]]:
-    """Group what must start in order: one lane a FIFO group, one a message otherwise."""
-    lanes: dict[tuple[str, str | int], list[Record]] = {}
-    for position, record in enumerate(records):
-        name = group(record)
-        key = ("message", position) if name is None else ("group", name)
-        lanes.setdefault(key, []).append(record)
+def _lanes(messages: list[Message]) -> list[list[Message]]:
+    """Group what must start in order: one lane a FIFO group or key, one a message otherwise."""
+    lanes: dict[tuple[str, str | int], list[Message]] = {}
+    for position, message in enumerate(messages):
+        key = ("message", position) if message.group is None else ("group", message.group)
+        lanes.setdefault(key, []).append(message)
     return list(lanes.values())
 
 
-def _start_lane(client: Any, target: str, lane: list[Record], in_time: Callable[[], bool]) -> list[Record]:
+def _start_lane(client: Any, target: str, lane: list[Message], in_time: Callable[[], bool]) -> list[Message]:
     """Start a lane in order and return what is left of it: the first that did not start, and all behind it."""
-    for position, record in enumerate(lane):
+    for position, message in enumerate(lane):
         if not in_time():
-            LOGGER.warning("message %s was not started: no time left", record["messageId"], extra=_extra(record))
-        elif _start(client, target, record):
+            LOGGER.warning("message %s was not started: no time left", message.message_id, extra=message.log)
+        elif _start(client, target, message):
             continue
         if behind := len(lane) - position - 1:
             LOGGER.warning(
-                "%d messages behind %s in its group wait for it", behind, record["messageId"], extra=_extra(record)
+                "%d messages behind %s in its group or key wait for it", behind, message.message_id, extra=message.log
             )
         return lane[position:]
     return []
 
 
-def _start(client: Any, target: str, record: Record) -> bool:
+def _start(client: Any, target: str, message: Message) -> bool:
     """Start one execution; False if there is none of this message afterwards, as far as can be known."""
-    message_id = record["messageId"]
     try:
         reply = client.invoke(
             FunctionName=target,
             InvocationType="Event",
-            DurableExecutionName=message_id,
-            Payload=to_payload(record),
+            DurableExecutionName=message.message_id,
+            Payload=to_payload(message),
         )
     except ClientError as error:
         # Same name, other payload or (the alias has moved since) other version: it has started before.
         if error.response["Error"]["Code"] == "DurableExecutionAlreadyStartedException":
-            LOGGER.info("message %s was started before", message_id, extra=_extra(record))
+            LOGGER.info("message %s was started before", message.message_id, extra=message.log)
             return True
-        return _not_started(record, error)
+        return _not_started(message, error)
     except Exception as error:  # noqa: BLE001  # whatever one record meets, its neighbours are not to be delivered again
-        return _not_started(record, error)
-    LOGGER.info(
-        "message %s started", message_id, extra={**_extra(record), "execution_arn": reply.get("DurableExecutionArn")}
-    )
+        return _not_started(message, error)
+    execution_arn = reply.get("DurableExecutionArn")
+    LOGGER.info("message %s started", message.message_id, extra={**message.log, "execution_arn": execution_arn})
     return True
 
 
-def _not_started(record: Record, error: Exception) -> bool:
+def _not_started(message: Message, error: Exception) -> bool:
     LOGGER.error(
         "message %s was not started: %s: %s",
-        record["messageId"],
+        message.message_id,
         type(error).__name__,
         error,
-        extra={**_extra(record), "error": type(error).__name__},
+        extra={**message.log, "error": type(error).__name__},
     )
     return False
-
-
-def _extra(record: Record) -> dict[str, Any]:
-    return {"message_id": record["messageId"], "receive_count": record["attributes"].get("ApproximateReceiveCount")}
 
 
 @functools.cache

@@ -1,7 +1,9 @@
-"""A queue message as the durable function gets it: the same bytes at each delivery."""
+"""A queue message or stream record as the durable function gets it: the same bytes at each delivery."""
 
-import json
+from dataclasses import dataclass
 from typing import Any
+
+from record import Record, canonical_json, is_stream_record, normalise, order_key, sequence_number
 
 # An asynchronous invocation takes 1 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAYLOAD_BYTES = 1_048_576
@@ -17,35 +19,81 @@ class PayloadTooLargeError(ValueError):
     """The message and its envelope exceed what an asynchronous invocation takes."""
 
 
-def to_payload(record: dict[str, Any]) -> bytes:
-    """Return `{"messageId", "body", "attributes", "messageAttributes"}` as JSON in UTF-8, sorted and without spaces.
+@dataclass(frozen=True)
+class Message:
+    """One queue message or stream record.
 
-    Args:
-        record: One of an event's `Records`: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    Attributes:
+        message_id: The name of its execution.
+        item_identifier: What `batchItemFailures` calls it: SQS message id, or sequence number.
+        group: What must start in order: message group on a FIFO queue, or a stream record's key; None on a standard queue,
+            also for a fair queue's group.
+        content: What stays the same at each delivery.
+        is_stream: Whether it is a stream record.
+        log: What tells a delivery from another in the log.
+    """
+
+    message_id: str
+    item_identifier: str
+    group: str | None
+    content: Record
+    is_stream: bool
+    log: dict[str, Any]
+
+
+def from_record(record: Record) -> Message:
+    """Read one of an event's `Records`.
+
+    A queue's (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html) becomes `{"messageId", "body", "attributes",
+    "messageAttributes"}`, a stream's its normal form (`record.normalise`).
 
     Raises:
-        PayloadTooLargeError: above 1,048,576 bytes. The body is text inside JSON, where each quote and line end counts
-            twice.
+        RecordError: for a stream record that is none.
     """
-    attributes = record["attributes"]
-    message = {
-        "messageId": record["messageId"],
+    if not is_stream_record(record):
+        return _queue_message(record)
+    content = normalise(record)
+    sequence = sequence_number(content)
+    return Message(
+        content["messageId"],
+        sequence,
+        order_key(content),
+        content,
+        is_stream=True,
+        log={"message_id": content["messageId"], "stream": content["eventSourceARN"]},
+    )
+
+
+def _queue_message(record: Record) -> Message:
+    message_id, attributes = record["messageId"], record["attributes"]
+    content = {
+        "messageId": message_id,
         "body": record["body"],
         "attributes": {name: attributes[name] for name in STABLE_ATTRIBUTES if name in attributes},
         "messageAttributes": record.get("messageAttributes", {}),
     }
-    # Not as ASCII: that would make up to six bytes of one character.
-    payload = json.dumps(message, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    # A fair (standard) queue has groups too, but only FIFO has sequence numbers.
+    group = attributes["MessageGroupId"] if "SequenceNumber" in attributes else None
+    log = {"message_id": message_id, "receive_count": attributes.get("ApproximateReceiveCount")}
+    return Message(message_id, message_id, group, content, is_stream=False, log=log)
+
+
+def to_payload(message: Message) -> bytes:
+    """Return the message's content as JSON in UTF-8, sorted and without spaces.
+
+    Raises:
+        PayloadTooLargeError: above 1,048,576 bytes. A queue message's body is text inside JSON, where each quote and line
+            end counts twice; Kinesis' data is base64, four bytes for three.
+    """
+    payload = canonical_json(message.content).encode()
     if len(payload) > MAX_PAYLOAD_BYTES:
+        advice = (
+            "or let the stream's mapping start the durable function itself"
+            if message.is_stream
+            else "or lower the queue's max_message_size"
+        )
         raise PayloadTooLargeError(
             f"the payload takes {len(payload)} bytes, an asynchronous invocation takes {MAX_PAYLOAD_BYTES}: "
-            "send a reference to the data instead, or lower the queue's max_message_size"
+            f"send a reference to the data instead, {advice}"
         )
     return payload
-
-
-def group(record: dict[str, Any]) -> str | None:
-    """Return the FIFO group, whose order is to be kept; None on a standard queue, also for a fair queue's group."""
-    attributes = record["attributes"]
-    # Only FIFO has sequence numbers.
-    return attributes["MessageGroupId"] if "SequenceNumber" in attributes else None

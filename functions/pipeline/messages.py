@@ -1,10 +1,11 @@
-"""The three shapes in which a queue message reaches the function, made one."""
+"""The shapes in which queue messages and stream records reach the function, made one."""
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
+
+from body import UnreadableRecordError, from_stream_record, from_text
+from record import RecordError, is_stream_record, normalise, order_key, sequence_number
 
 
 class EventError(ValueError):
@@ -13,36 +14,50 @@ class EventError(ValueError):
 
 @dataclass(frozen=True)
 class Message:
-    """One queue message.
+    """One queue message or stream record.
 
     Attributes:
-        message_id: SQS message id.
+        message_id: SQS message id, or the stream record's id (`record.record_id`).
         position: Place in the event, from 0.
-        body: The parsed JSON body, or the body's text where that is not JSON.
-        group: Message group on a FIFO queue, whose order is to be kept; None on a standard queue, also for a fair
-            queue's group.
+        body: The parsed JSON body, or the body's text where that is not JSON; for DynamoDB, the new image.
+        item_identifier: What `batchItemFailures` calls it: SQS message id, or a stream record's sequence number. For a pipe
+            from a stream, the `eventID`
+            (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html).
+        group: What must run in order: message group on a FIFO queue, or a stream record's key; None on a standard queue,
+            also for a fair queue's group.
+        sequence: A stream record's sequence number; None for a queue message.
+        unreadable: Why a stream record has no body; None if it has one.
     """
 
     message_id: str
     position: int
     body: Any
+    item_identifier: str
     group: str | None = None
+    sequence: str | None = None
+    unreadable: UnreadableRecordError | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
     """The messages of one event, in its order.
 
-    `from_mapping` is True behind an event source mapping, which waits for the result and takes `batchItemFailures`.
+    `takes_failures` is True where the sender waits for the result and takes `batchItemFailures`: behind an event source
+    mapping, and behind a pipe from a stream.
     """
 
     messages: tuple[Message, ...]
-    from_mapping: bool
+    takes_failures: bool
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether these are stream records, of which a failed one returns with all that are behind it."""
+        return any(message.sequence is not None for message in self.messages)
 
     def lanes(self) -> list[list[Message]]:
-        """Group what must run in order: one lane a FIFO group, one a message otherwise, by first appearance.
+        """Group what must run in order: one lane a FIFO group or key, one a message otherwise, by first appearance.
 
-        Keeping a group's order inside a batch is the handler's duty
+        Keeping the order inside a batch is the handler's duty
         (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
         """
         lanes: dict[tuple[str, str | int], list[Message]] = {}
@@ -53,32 +68,71 @@ class Batch:
 
 
 def parse_event(event: Any) -> Batch:
-    """Read an event: `{"Records": [record...]}` (mapping), `[record...]` (pipe) or one `{"messageId", "body"}`.
+    """Read an event: `{"Records": [record...]}` (mapping), `[record...]` (pipe) or one `{"messageId", ...}` (dispatcher).
 
-    Records are as in https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; only `messageId`, `body` and
-    `attributes` are used.
+    SQS records are as in https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; only `messageId`, `body` and
+    `attributes` are used. For stream records, and the one that the dispatcher makes of them, see `record.normalise`.
+    A pipe from a stream waits for the result
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes.html#pipes-invocation), unlike a pipe from a queue in
+    this library.
 
     Raises:
-        EventError: for any other shape, and for a record without message id or body.
+        EventError: for any other shape, for a record that lacks what every record has, and for records of several sources.
     """
     if isinstance(event, list):
-        return Batch(_messages(event), from_mapping=False)
+        messages = _messages(event, from_pipe=True)
+        return Batch(messages, takes_failures=any(message.sequence is not None for message in messages))
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
-        return Batch(_messages(event["Records"]), from_mapping=True)
+        return Batch(_messages(event["Records"]), takes_failures=True)
     if isinstance(event, dict) and "messageId" in event:
-        return Batch(_messages([event]), from_mapping=False)
+        return Batch(_messages([event]), takes_failures=False)
     received = f"an object with the keys {sorted(event)}" if isinstance(event, dict) else f"a {type(event).__name__}"
     raise EventError(
         f"unsupported event: {received}; expected {{'Records': [...]}} from an event source mapping, "
-        "an array of SQS records from a pipe, or one object with messageId and body"
+        "an array of SQS, Kinesis or DynamoDB records from a pipe, or one object with messageId as the dispatcher sends it"
     )
 
 
-def _messages(records: Sequence[Any]) -> tuple[Message, ...]:
-    return tuple(_message(record, position) for position, record in enumerate(records))
+def _messages(records: Sequence[Any], *, from_pipe: bool = False) -> tuple[Message, ...]:
+    sources = {record["eventSource"] if is_stream_record(record) else "aws:sqs" for record in records}
+    if len(sources) > 1:
+        raise EventError(
+            f"the event has records of {' and '.join(sorted(sources))}: records are of one source, "
+            "since a queue's and a stream's failures are answered differently"
+        )
+    return tuple(
+        _stream_message(record, position, from_pipe=from_pipe)
+        if is_stream_record(record)
+        else _queue_message(record, position)
+        for position, record in enumerate(records)
+    )
 
 
-def _message(record: Any, position: int) -> Message:
+def _stream_message(record: Any, position: int, *, from_pipe: bool) -> Message:
+    try:
+        normal = normalise(record)
+    except RecordError as error:
+        raise EventError(f"record {position}: {error}") from error
+    if from_pipe and not record.get("eventID"):
+        raise EventError(f"record {position} has no eventID, by which a pipe knows it: an input template must keep it")
+    body, unreadable = None, None
+    try:
+        body = from_stream_record(normal)
+    except UnreadableRecordError as error:  # this record's failure, not its neighbours'
+        unreadable = error
+    sequence = sequence_number(normal)
+    return Message(
+        normal["messageId"],
+        position,
+        body,
+        item_identifier=record["eventID"] if from_pipe else sequence,
+        group=order_key(normal),
+        sequence=sequence,
+        unreadable=unreadable,
+    )
+
+
+def _queue_message(record: Any, position: int) -> Message:
     fields = record if isinstance(record, dict) else {}
     message_id, body = fields.get("messageId"), fields.get("body")
     if not isinstance(message_id, str) or not message_id or body is None:
@@ -90,26 +144,6 @@ def _message(record: Any, position: int) -> Message:
     attributes = fields.get("attributes") or {}
     # A fair (standard) queue has groups too, but only FIFO has sequence numbers.
     group = attributes.get("MessageGroupId") if "SequenceNumber" in attributes else None
-    return Message(message_id, position, _parse_body(body), group)
-
-
-def _parse_body(body: Any) -> Any:
-    """Parse a text body as strict JSON; what is not JSON stays text, for `validate` to name."""
-    if not isinstance(body, str):  # an input template has parsed it already
-        return body
-    try:
-        return json.loads(body, parse_constant=_not_json, parse_float=_finite)
-    except (ValueError, RecursionError):
-        return body
-
-
-def _not_json(constant: str) -> NoReturn:
-    # Python reads and writes NaN and Infinity; the step functions' JSON has neither.
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text} is out of range")
-    return number
+    # An input template may have parsed the body already.
+    parsed = from_text(body) if isinstance(body, str) else body
+    return Message(message_id, position, parsed, item_identifier=message_id, group=group)

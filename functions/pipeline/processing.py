@@ -98,11 +98,12 @@ def _outcomes(lanes: list[list[Message]], result: BatchResult[list[dict[str, Any
 def _process_lane(
     context: DurableContext, lane: list[Message], settings: Settings, *, numbered: bool
 ) -> list[dict[str, Any]]:
-    """Process a lane in order; after a failure the rest of a FIFO group is left, so that nothing overtakes."""
+    """Process a lane in order; after a failure the rest of a FIFO group or key is left, so that nothing overtakes."""
     outcomes: list[Outcome] = []
     for message in lane:
         if outcomes and outcomes[-1].error is not None:
-            reason = "NotStarted: an earlier message of its FIFO group failed"
+            lane_name = "FIFO group" if message.sequence is None else "stream key"
+            reason = f"NotStarted: an earlier message of its {lane_name} failed"
             outcomes.append(Outcome(message.message_id, error=reason))
         else:
             outcomes.append(_process(context, message, settings, suffix=f"-{message.position}" if numbered else ""))
@@ -111,7 +112,11 @@ def _process_lane(
 
 def _process(context: DurableContext, message: Message, settings: Settings, *, suffix: str) -> Outcome:
     """Run the steps of one message. A step that fails is the message's outcome; anything else is an error of ours."""
+    if message.unreadable is not None:
+        return Outcome(message.message_id, error=_describe(type(message.unreadable).__name__, str(message.unreadable)))
     payload: dict[str, Any] = {"message_id": message.message_id, "body": message.body}
+    if message.sequence is not None:
+        payload |= {"key": message.group, "sequence": message.sequence}
     try:
         hold = hold_seconds(message, settings)
         _require_payload_fits(payload)

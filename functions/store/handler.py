@@ -19,6 +19,8 @@ if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Write `{"message_id", "body"}` to the table TABLE_NAME unless an item with that id exists.
 
+    A stream record brings `key` and `sequence` as well, by which a reader can order the effects of a key.
+
     Returns:
         `{"message_id", "stored"}`. `stored` is False where the item existed: a redelivery, or a put that was retried
         because its answer was lost. Both are success; the first item stays as it is.
@@ -32,7 +34,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if not table:
         raise RuntimeError("environment variable TABLE_NAME is not set: give the store function its table's name")
     message_id = event["message_id"]
-    item = to_item(message_id, event["body"], stored_at=datetime.now(UTC).isoformat(timespec="milliseconds"))
+    item = to_item(
+        message_id,
+        event["body"],
+        stored_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        key=event.get("key"),
+        sequence=event.get("sequence"),
+    )
     serializer = TypeSerializer()
     client = dynamodb()
     try:

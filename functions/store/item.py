@@ -13,26 +13,39 @@ MIN_EXPONENT = -130
 EXACT = Context(prec=4_400)
 
 
+# A record's id is its sequence number and 8 more characters, and a DurableExecutionName has 64. Kinesis uses all 56.
+SEQUENCE_DIGITS = 56
+
+
 class UnstorableValueError(ValueError):
     """DynamoDB has no representation for a value of the message."""
 
 
-def to_item(message_id: str, body: dict[str, Any], stored_at: str) -> dict[str, Any]:
+def to_item(
+    message_id: str, body: dict[str, Any], stored_at: str, *, key: str | None = None, sequence: str | None = None
+) -> dict[str, Any]:
     """Build the item: `message_id` (key), `data_source`, `processing_type`, `stored_at`, and `attributes`.
 
-    `attributes` is a map of all other fields, so that no field of a message can displace the key or a column.
+    `attributes` is a map of all other fields, so that no field of a message can displace the key or a column. A stream
+    record has `order_key` and `sequence_number`, too. The latter is text of 56 digits with leading zeros, which sorts as
+    the number does: a DynamoDB number holds 38 digits.
 
     Args:
-        message_id: SQS message id.
+        message_id: SQS message id, or id of the stream record.
         body: The transformed message body.
         stored_at: Time of storing, ISO 8601 in UTC.
+        key: What stream records share that must be in order; None for a queue message.
+        sequence: The stream record's sequence number; None for a queue message.
 
     Raises:
         UnstorableValueError: for a number that DynamoDB cannot hold, naming its place.
     """
     fields = {name: _value(value, name) for name, value in body.items()}
     columns = {name: fields.pop(name) for name in COLUMNS if name in fields}
-    return {"message_id": message_id, **columns, "stored_at": stored_at, "attributes": fields}
+    item = {"message_id": message_id, **columns, "stored_at": stored_at, "attributes": fields}
+    if sequence is not None:
+        item |= {"order_key": key, "sequence_number": sequence.zfill(SEQUENCE_DIGITS)}
+    return item
 
 
 def _value(value: Any, path: str) -> Any:

@@ -12,7 +12,7 @@ class InvalidMessageError(ValueError):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Return `{"message_id", "body"}` unchanged if the body is valid.
+    """Return the event, `{"message_id", "body"}` (and more for stream records), unchanged if the body is valid.
 
     Only presence is checked: null, empty or blank text, an empty list and an empty object count as empty; 0 and false
     are values.
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         InvalidMessageError: naming all missing and empty fields, and what was received.
     """
-    message_id, body = event["message_id"], event["body"]
+    body = event["body"]
     if not isinstance(body, dict):
         raise InvalidMessageError(
             f"the body must be a JSON object with {' and '.join(REQUIRED_FIELDS)} (received {_show(body)})"
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     ]
     if faults:
         raise InvalidMessageError(f"{' and '.join(faults)} (received {_show(body)})")
-    return {"message_id": message_id, "body": body}
+    return event
 
 
 def _is_empty(value: Any) -> bool:

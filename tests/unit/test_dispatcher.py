@@ -1,5 +1,7 @@
+import base64
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +19,10 @@ pipeline_messages = load("pipeline", "messages")
 TARGET = "arn:aws:lambda:us-east-1:123456789012:function:demo:live"
 FIFO = read_event("sqs_fifo_mapping")["Records"]
 IDS = [record["messageId"] for record in FIFO]  # groups: a, a, b, a
+KINESIS = read_event("kinesis_mapping")["Records"]  # keys: 1, 2, 1
+NAMES = [message.from_record(record).message_id for record in KINESIS]
+NUMBERS = [record["kinesis"]["sequenceNumber"] for record in KINESIS]
+DYNAMODB = read_event("dynamodb_mapping")["Records"]  # o-1, o-1, o-2
 
 
 @dataclass(frozen=True)
@@ -123,9 +129,9 @@ def test_a_redelivery_is_the_same_start_byte_by_byte(aws: Lambda) -> None:
 
 
 def test_the_pipeline_reads_what_the_dispatcher_sends() -> None:
-    batch = pipeline_messages.parse_event(json.loads(message.to_payload(FIFO[0])))
+    batch = pipeline_messages.parse_event(json.loads(message.to_payload(message.from_record(FIFO[0]))))
 
-    assert batch.from_mapping is False
+    assert batch.takes_failures is False
     assert [(m.message_id, m.body, m.group) for m in batch.messages] == [(IDS[0], json.loads(FIFO[0]["body"]), "a")]
 
 
@@ -173,7 +179,7 @@ def test_a_batch_that_fails_altogether_is_reported_and_not_raised(aws: Lambda) -
 
 
 def test_a_payload_above_1_mb_is_refused_before_any_call(aws: Lambda, caplog: pytest.LogCaptureFixture) -> None:
-    envelope = len(message.to_payload(record(body="")))
+    envelope = len(message.to_payload(message.from_record(record(body=""))))
     fits = record("m-1", "x" * (message.MAX_PAYLOAD_BYTES - envelope))
     too_large = record("m-2", "x" * (message.MAX_PAYLOAD_BYTES - envelope + 1))
 
@@ -220,7 +226,7 @@ def test_a_fifo_group_stops_at_its_first_failure_and_others_go_on(
     assert dispatch(*FIFO) == [IDS[1], IDS[3]]
 
     assert set(aws.names) == {IDS[0], IDS[1], IDS[2]}
-    assert f"1 messages behind {IDS[1]} in its group wait for it" in caplog.text
+    assert f"1 messages behind {IDS[1]} in its group or key wait for it" in caplog.text
 
 
 def test_a_message_delivered_twice_in_one_batch_is_reported_once(aws: Lambda) -> None:
@@ -235,6 +241,90 @@ def test_nothing_is_begun_that_might_not_end_in_time(aws: Lambda, caplog: pytest
     assert "no time left" in caplog.text
 
     assert dispatch(record(), milliseconds=dispatcher.LONGEST_START_MILLISECONDS) == []
+
+
+# Streams
+
+
+def test_a_kinesis_record_starts_an_execution_of_its_number(aws: Lambda) -> None:
+    assert dispatch(KINESIS[0]) == []
+
+    (start,) = aws.starts
+    assert re.fullmatch(f"{NUMBERS[0]}-[0-9a-f]{{7}}", start.name)
+    assert json.loads(start.payload) == {
+        "messageId": start.name,
+        "eventSource": "aws:kinesis",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/orders",
+        "sequenceNumber": NUMBERS[0],
+        "partitionKey": "customer-1",
+        "data": KINESIS[0]["kinesis"]["data"],
+        "approximateArrivalTimestamp": 1764072000.123,
+    }
+
+
+def test_a_dynamodb_record_starts_an_execution_of_its_number(aws: Lambda) -> None:
+    assert dispatch(DYNAMODB[2]) == []
+
+    (start,) = aws.starts
+    assert re.fullmatch("100000700000000030966148592-[0-9a-f]{7}", start.name)
+    assert json.loads(start.payload) == {
+        "messageId": start.name,
+        "eventSource": "aws:dynamodb",
+        "eventSourceARN": DYNAMODB[2]["eventSourceARN"],
+        "eventName": "REMOVE",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1764072003,
+            "Keys": {"id": {"S": "o-2"}},
+            "OldImage": DYNAMODB[2]["dynamodb"]["OldImage"],
+            "SequenceNumber": "100000700000000030966148592",
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+    }
+
+
+def test_a_key_starts_in_order_and_stops_at_its_first_failure(aws: Lambda) -> None:
+    aws.answers[NAMES[2]] = (503, "ServiceException")
+    assert dispatch(*KINESIS) == [NUMBERS[2]]
+    assert [name for name in aws.names if name != NAMES[1]][:2] == [NAMES[0], NAMES[2]]
+
+    other = json.loads(json.dumps(KINESIS[1]))
+    other["kinesis"]["sequenceNumber"] = NUMBERS[0][:-1]  # before the others
+    aws.answers = {NAMES[0]: (503, "ServiceException")}
+    aws.starts.clear()
+    assert dispatch(other, *KINESIS) == [NUMBERS[0], NUMBERS[2]]
+    assert NAMES[2] not in aws.names
+    assert NAMES[1] in aws.names
+
+
+def test_a_first_record_that_does_not_start_asks_for_a_split(aws: Lambda) -> None:
+    aws.answers[NAMES[0]] = (403, "AccessDeniedException")
+
+    with pytest.raises(dispatcher.BatchSplitError, match=f"2 of 3 records did not start.* {NUMBERS[0]}, {NUMBERS[2]}"):
+        dispatch(*KINESIS)
+
+    assert set(aws.names) == {NAMES[0], NAMES[1]}
+
+
+def test_a_record_alone_that_does_not_start_is_returned(aws: Lambda) -> None:
+    aws.answers[NAMES[0]] = (403, "AccessDeniedException")
+
+    assert dispatch(KINESIS[0]) == [NUMBERS[0]]
+
+
+def test_records_of_different_keys_start_side_by_side(aws: Lambda) -> None:
+    aws.together = threading.Barrier(2)
+
+    assert dispatch(*KINESIS[:2]) == []
+
+
+def test_a_record_above_1_mb_is_refused_and_told_another_way(aws: Lambda, caplog: pytest.LogCaptureFixture) -> None:
+    large = json.loads(json.dumps(KINESIS[1]))
+    large["kinesis"]["data"] = base64.b64encode(bytes(800_000)).decode()
+
+    assert dispatch(KINESIS[0], large) == [NUMBERS[1]]
+
+    assert aws.names == [NAMES[0]]
+    assert "let the stream's mapping start the durable function itself" in caplog.text
 
 
 def test_missing_target_is_named(aws: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,20 @@ def test_item_has_columns_and_the_free_fields_in_attributes(table: Any) -> None:
     }
 
 
+def test_a_stream_record_is_stored_with_a_number_that_sorts_as_text(table: Any) -> None:
+    numbers = ["9" * 21, "1" + "0" * 39, "4" + "9" * 55]
+
+    for position, number in enumerate(numbers):
+        store({"message_id": str(position), "body": GOOD, "key": "k", "sequence": number}, None)
+
+    items = sorted(table.scan()["Items"], key=lambda item: item["sequence_number"])
+    assert [item["message_id"] for item in items] == ["0", "1", "2"]
+    assert [int(item["sequence_number"]) for item in items] == [int(number) for number in numbers]
+    assert {item["order_key"] for item in items} == {"k"}
+
+
 def test_free_fields_cannot_displace_the_key_or_a_column(table: Any) -> None:
-    sneaky = {"message_id": "other", "stored_at": "never", "attributes": "x"}
+    sneaky = {"message_id": "other", "stored_at": "never", "attributes": "x", "order_key": "k", "sequence_number": "1"}
 
     put({**GOOD, **sneaky})
 
