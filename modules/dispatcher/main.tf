@@ -5,6 +5,23 @@ locals {
     actions   = ["lambda:InvokeFunction"]
     resources = [var.target_alias_arn]
   }]
+
+  # The plan may not know the queue's ARN yet, but it knows whether there is a visibility timeout.
+  queue = var.visibility_timeout != null
+
+  # What is given, but goes to the mapping alone.
+  mapping_inputs = [
+    for name, given in {
+      batch_size          = var.batch_size != 10
+      batching_window     = var.batching_window != 0
+      enabled             = !var.enabled
+      filter_patterns     = length(var.filter_patterns) > 0
+      maximum_concurrency = var.maximum_concurrency != null
+      maximum_pollers     = var.maximum_pollers != null
+      metrics             = var.metrics
+      minimum_pollers     = var.minimum_pollers != null
+    } : name if given
+  ]
 }
 
 module "package" {
@@ -46,6 +63,7 @@ module "function" {
 
 module "mapping" {
   source = "../event-source-mapping"
+  count  = local.queue ? 1 : 0
 
   function_alias_arn = module.function.alias_arn
   function_timeout   = var.timeout
@@ -67,4 +85,9 @@ module "mapping" {
   metrics             = var.metrics
   kms_key_arn         = var.kms_key_arn
   tags                = var.tags
+}
+
+moved {
+  from = module.mapping
+  to   = module.mapping[0]
 }

@@ -1,11 +1,16 @@
+output "alias_arn" {
+  description = "ARN of the dispatcher's alias `live`, for a mapping from elsewhere; known once it exists."
+  value       = module.function.alias_arn
+}
+
 output "arn" {
   description = "ARN of the dispatcher function, unqualified."
   value       = module.function.arn
 }
 
 output "event_source_mapping_uuid" {
-  description = "Identifier of the mapping of the queue to the dispatcher."
-  value       = module.mapping.uuid
+  description = "Identifier of the mapping of the queue to the dispatcher; null without a queue."
+  value       = one(module.mapping[*].uuid)
 }
 
 output "log_group_name" {
@@ -21,4 +26,14 @@ output "name" {
 output "role_arn" {
   description = "ARN of the dispatcher's execution role."
   value       = module.function.role_arn
+}
+
+output "role_name" {
+  description = "Name of the dispatcher's execution role, known once its permissions are in place; a mapping from elsewhere adds its own."
+  value       = module.function.role_name
+}
+
+output "timeout" {
+  description = "Seconds for one invocation of the dispatcher."
+  value       = var.timeout
 }

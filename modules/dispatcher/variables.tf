@@ -116,9 +116,14 @@ variable "runtime" {
 }
 
 variable "source_queue_arn" {
-  description = "ARN of the SQS queue, standard or FIFO. Checked by `event-source-mapping`."
+  description = "ARN of the SQS queue, standard or FIFO; null with no mapping here, but one from elsewhere, as of `stream-consumer`. Checked by `event-source-mapping`."
   type        = string
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = (var.source_queue_arn != null) == local.queue
+    error_message = "source_queue_arn is ${var.source_queue_arn == null ? "null" : "given"} and visibility_timeout is ${local.queue ? "given" : "null"}: a mapping needs both. Give the queue's visibility_timeout with its ARN, or neither for a dispatcher without a queue."
+  }
 }
 
 variable "tags" {
@@ -152,7 +157,12 @@ variable "timeout" {
 }
 
 variable "visibility_timeout" {
-  description = "Visibility timeout of the queue in seconds, at least 6 x `timeout` + `batching_window`: checked by `event-source-mapping`, not set."
+  description = "Visibility timeout of the queue in seconds, at least 6 x `timeout` + `batching_window`: checked by `event-source-mapping`, not set. Null without a queue."
   type        = number
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.visibility_timeout != null || length(local.mapping_inputs) == 0
+    error_message = "${join(" and ", local.mapping_inputs)} given, but no queue: source_queue_arn and visibility_timeout are null, so there is no mapping here that it could go to. Remove it, and give it to the mapping of the stream."
+  }
 }

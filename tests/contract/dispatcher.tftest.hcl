@@ -30,6 +30,11 @@ run "minimal" {
   }
 
   assert {
+    condition     = output.alias_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders-dispatcher:live" && output.role_name == "orders-dispatcher-eu-west-1" && output.timeout == 30
+    error_message = "The outputs are what a mapping from elsewhere takes."
+  }
+
+  assert {
     condition     = local.environment == { TARGET_FUNCTION_ARN = var.target_alias_arn } && local.statements[0].resources == [var.target_alias_arn] && length(local.statements) == 1
     error_message = "The dispatcher finds its target and may invoke exactly that."
   }
@@ -76,6 +81,29 @@ run "provisioned" {
   variables {
     minimum_pollers = 2
     maximum_pollers = 4
+  }
+}
+
+run "without_queue" {
+  command = apply
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+  }
+
+  assert {
+    condition     = length(module.mapping) == 0 && output.event_source_mapping_uuid == null
+    error_message = "There is no mapping."
+  }
+
+  assert {
+    condition     = output.alias_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders-dispatcher:live"
+    error_message = "There is a function for a mapping from elsewhere."
   }
 }
 
@@ -134,4 +162,160 @@ run "refuses_too_long_timeout" {
   }
 
   expect_failures = [var.timeout]
+}
+
+run "refuses_queue_without_visibility_timeout" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    visibility_timeout = null
+  }
+
+  expect_failures = [var.source_queue_arn]
+}
+
+run "refuses_visibility_timeout_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn = null
+  }
+
+  expect_failures = [var.source_queue_arn]
+}
+
+run "refuses_batch_size_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    batch_size         = 100
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_batching_window_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    batching_window    = 1
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_enabled_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    enabled            = false
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_filter_patterns_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    filter_patterns    = ["{}"]
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_maximum_concurrency_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn    = null
+    visibility_timeout  = null
+    maximum_concurrency = 2
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_maximum_pollers_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    maximum_pollers    = 4
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_metrics_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    metrics            = true
+  }
+
+  expect_failures = [var.visibility_timeout]
+}
+
+run "refuses_minimum_pollers_without_queue" {
+  command = plan
+
+  module {
+    source = "./modules/dispatcher"
+  }
+
+  variables {
+    source_queue_arn   = null
+    visibility_timeout = null
+    minimum_pollers    = 2
+  }
+
+  expect_failures = [var.visibility_timeout]
 }
