@@ -21,7 +21,6 @@ from durable_sandbox.events.failures import Failure, kind_of
 from durable_sandbox.events.pipe_calls import PipeCalls
 from durable_sandbox.events.pipe_log import ExecutionLog, PipeLogSink, StepError
 from durable_sandbox.events.pipe_spec import PipeMetrics, PipeSpec
-from durable_sandbox.events.streams.records import sequence_number
 from durable_sandbox.events.templates import InputTemplate, TemplateError
 
 SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
@@ -72,7 +71,7 @@ class PipeExecution:
         metrics.events += len(records)
         log = ExecutionLog(self._sink, spec.log, spec.arn, spec.name, str(uuid4()))
         log.step("ExecutionStarted", payload=records)
-        ids = frozenset(_identifier(record) for record in records)
+        ids = frozenset(identifier(record) for record in records)
         try:
             async with asyncio.timeout(EXECUTION_LIMIT_S):
                 failed = await self._stages(records, ids, deadline, log)
@@ -231,7 +230,7 @@ class PipeExecution:
         if self._spec.enrichment is not None or whole:
             raise failures[0][1]
         log.step("TargetInvocationPartiallyFailed", error=failures[0][1].error)
-        return frozenset(_identifier(elements[position]) for position, _ in failures) & ids
+        return frozenset(identifier(elements[position]) for position, _ in failures) & ids
 
     async def _target_url(self, target: Arn) -> str:
         try:
@@ -258,9 +257,13 @@ class PipeExecution:
         return message
 
 
-def _identifier(record: Record) -> str:
-    """What ``batchItemFailures`` calls a record."""
-    return str(record["messageId"]) if "messageId" in record else sequence_number(record)
+def identifier(record: Record) -> str:
+    """What ``batchItemFailures`` calls a record: a message's id, the ``eventID`` of a stream record.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html. A mapping calls the latter by
+    its sequence number.
+    """
+    return str(record["messageId"] if "messageId" in record else record["eventID"])
 
 
 def _check_size(payload: bytes, *, asynchronous: bool) -> None:

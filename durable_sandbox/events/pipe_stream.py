@@ -20,7 +20,7 @@ from durable_sandbox.events.mapping_calls import Problems
 from durable_sandbox.events.pipe_calls import LOG, PipeCalls
 from durable_sandbox.events.pipe_dead_letters import PipeDeadLetters
 from durable_sandbox.events.pipe_execution import Outcome as Execution
-from durable_sandbox.events.pipe_execution import PipeExecution
+from durable_sandbox.events.pipe_execution import PipeExecution, identifier
 from durable_sandbox.events.pipe_log import PipeLogSink
 from durable_sandbox.events.pipe_spec import PipeMetrics, PipeSpec, PipeStartError
 from durable_sandbox.events.pipe_stream_access import StreamAccess, dead_letter_refusal, stream_refusal
@@ -149,7 +149,7 @@ def _outcome(execution: Execution, records: Sequence[StreamRecord]) -> Outcome:
     """What an execution means for the batch: the lowest record that is not done is where the next try begins."""
     if execution.fatal is not None or execution.kind in (Failure.INTERNAL, Failure.THROTTLE):
         return Outcome(Result.NOT_RUN)
-    open_ = [place for place, record in enumerate(records) if record.identifier not in execution.handled]
+    open_ = [place for place, record in enumerate(records) if identifier(record.event) not in execution.handled]
     if not open_:
         return Outcome(Result.HANDLED)
     return Outcome(Result.PARTIAL, open_[0]) if execution.handled else Outcome(Result.FAILED)

@@ -52,7 +52,7 @@ def handler(event, context):
             number = record["dynamodb"]["SequenceNumber"]
         poison = poison or order.get("raise")
         if order.get("fail"):
-            failed.insert(0, {"itemIdentifier": number})
+            failed.insert(0, {"itemIdentifier": record["eventID"]})
     if poison:
         raise ValueError("poison")
     return {"batchItemFailures": failed}

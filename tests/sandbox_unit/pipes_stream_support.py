@@ -74,7 +74,7 @@ class StreamApi(FakeApi):
             "SizeBytes": 10,
             "StreamViewType": "NEW_IMAGE",
         }
-        self.changes.append({"eventID": number, "eventName": event, "eventVersion": "1.1", "dynamodb": change})
+        self.changes.append({"eventID": f"id-{number}", "eventName": event, "eventVersion": "1.1", "dynamodb": change})
         return number
 
     async def _kinesis_DescribeStreamSummary(self, _: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: N802
@@ -213,7 +213,7 @@ def data_of(record: Mapping[str, Any]) -> Any:
 
 def failing(*records: Mapping[str, Any]) -> dict[str, Any]:
     """The answer that says that ``records`` failed."""
-    return {"batchItemFailures": [{"itemIdentifier": record["sequenceNumber"]} for record in records]}
+    return {"batchItemFailures": [{"itemIdentifier": record["eventID"]} for record in records]}
 
 
 def run_streams(scenario: Callable[[StreamBench], Awaitable[None]]) -> None:

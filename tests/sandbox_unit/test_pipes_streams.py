@@ -64,12 +64,12 @@ def test_kinesis_records_arrive_as_a_flat_array_in_one_synchronous_call() -> Non
     run_streams(scenario)
 
 
-def test_changes_of_a_table_arrive_as_lambda_gets_them_and_are_named_by_their_sequence_number() -> None:
+def test_changes_of_a_table_arrive_as_lambda_gets_them_and_are_named_by_their_event_id() -> None:
     async def scenario(bench: StreamBench) -> None:
         one, two = bench.api.write("a", "x"), bench.api.write("b", "y")
 
         def answer(payload: list[dict[str, Any]]) -> Any:
-            return {"batchItemFailures": [{"itemIdentifier": two}]} if len(payload) > 1 else None
+            return {"batchItemFailures": [{"itemIdentifier": f"id-{two}"}]} if len(payload) > 1 else None
 
         bench.answers(answer)
         await bench.pipe(TABLE)

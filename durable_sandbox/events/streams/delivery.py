@@ -18,7 +18,7 @@ from durable_sandbox.events.mapping_calls import MappingCalls, Problems
 from durable_sandbox.events.streams.batches import Outcome, Result
 from durable_sandbox.events.streams.destination import FailureDestination
 from durable_sandbox.events.streams.lane import GivenUp
-from durable_sandbox.events.streams.records import StreamRecord
+from durable_sandbox.events.streams.records import StreamRecord, event_of
 from durable_sandbox.events.streams.spec import StreamCounts, StreamMappingSpec
 
 FUNCTION_FAILED = "Function call failed"
@@ -50,7 +50,7 @@ class FunctionTarget:
         params = {
             "FunctionName": self._spec.function_arn,
             "InvocationType": "RequestResponse",
-            "Payload": event_of(records, window),
+            "Payload": event_of(records, window).encode(),
         }
         try:
             answer = await self._calls.own(self._region, "lambda", "Invoke", params)
@@ -101,12 +101,6 @@ class FunctionTarget:
             return
         self._problems.note("function", FUNCTION_FAILED)
         self._counts.failed += size - (outcome.first_failed if outcome.result is Result.PARTIAL else 0)
-
-
-def event_of(records: Sequence[StreamRecord], window: Mapping[str, Any] | None = None) -> bytes:
-    """The event with ``records``; ``window``: the further members of a tumbling window's."""
-    event = {"Records": [record.event for record in records], **(window or {})}
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _state(payload: bytes) -> Any:

@@ -20,7 +20,7 @@ from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.failures import Failure, kind_of
 from durable_sandbox.events.mapping_calls import MappingCalls
 from durable_sandbox.events.streams.lane import GivenUp
-from durable_sandbox.events.streams.records import StreamRecord
+from durable_sandbox.events.streams.records import StreamRecord, event_of
 from durable_sandbox.events.streams.spec import StreamSpec
 
 LOG = logging.getLogger(__name__)
@@ -66,9 +66,7 @@ class FailureDestination:
         now = datetime.now(UTC)
         record = self._record(given_up, now)
         if self._target.service == "s3":
-            record["payload"] = json.dumps(
-                {"Records": [one.event for one in given_up.batch.records]}, ensure_ascii=False, separators=(",", ":")
-            )
+            record["payload"] = event_of(given_up.batch.records, given_up.window)
             key = f"aws/lambda/{self._uuid}/{given_up.shard_id}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}"
             body = json.dumps(record, ensure_ascii=False).encode()
             return "s3", "PutObject", {"Bucket": self._target.resource, "Key": key, "Body": body}

@@ -27,12 +27,16 @@ _FRAME_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A batch that is tried no more. ``outcome`` is its last try; None if its age ended it."""
+    """A batch that is tried no more. ``outcome`` is its last try; None if its age ended it.
+
+    ``window``: what its event held besides the records, in a tumbling window.
+    """
 
     shard_id: str
     batch: Batch
     condition: str
     outcome: Outcome | None
+    window: Mapping[str, Any] | None = None
 
 
 class Target(Protocol):
@@ -212,7 +216,10 @@ class Lane:
         return old
 
     async def _give_up(self, batch: Batch, condition: str, outcome: Outcome | None) -> None:
-        await self._target.give_up(GivenUp(self._shard_id, batch, condition, outcome))
+        await self._target.give_up(GivenUp(self._shard_id, batch, condition, outcome, self._window_of(batch)))
+
+    def _window_of(self, batch: Batch) -> Mapping[str, Any] | None:  # noqa: ARG002 - for windows to override
+        return None
 
     async def _back_off(self, failures: int) -> None:
         modelled = backoff_seconds(failures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -131,6 +131,12 @@ def _json_values(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_json_values(item) for item in value]
     return value
+
+
+def event_of(records: Sequence[StreamRecord], window: Mapping[str, Any] | None = None) -> str:
+    """The event with ``records``, as JSON; ``window``: the further members of a tumbling window's."""
+    event = {"Records": [record.event for record in records], **(window or {})}
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
 def _size(event: Mapping[str, Any]) -> int:

@@ -111,6 +111,9 @@ class TumblingLane(Lane):
         closed = outcome.result in (Result.HANDLED, Result.PARTIAL)
         return Verdict() if closed else Verdict(rest=(batch,), waits=True)
 
+    def _window_of(self, batch: Batch) -> dict[str, Any] | None:
+        return None if self.window is None else self._context(self.window, batch)
+
     def _context(self, window: OpenWindow, batch: Batch) -> dict[str, Any]:
         final = not batch.records
         return {

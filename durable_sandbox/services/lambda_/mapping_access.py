@@ -126,7 +126,9 @@ class SourceAccess:
         async def call(operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
             return await self.api.call(self.role, spec.source.region, "dynamodbstreams", operation, params)
 
-        await call("ListStreams", {"TableName": _table(spec.source), "Limit": 1})
+        # A role whose ListStreams is for this stream alone will do, as for a pipe.
+        listing = {"TableName": str(spec.source)}
+        self.access.check(Call("dynamodbstreams", "ListStreams", listing, self.role, spec.source.region))
         described = await call("DescribeStream", {**stream, "Limit": 1})
         for shard in described["StreamDescription"]["Shards"][:1]:
             start = {**stream, "ShardId": shard["ShardId"], "ShardIteratorType": _FROM_THE_START}
