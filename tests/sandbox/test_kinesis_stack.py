@@ -92,7 +92,10 @@ class Readings:
         found: dict[str, dict[str, Any]] = {}
         while True:
             answer = self.sqs.receive_message(
-                QueueUrl=self.outputs["failed_queue_url"], MaxNumberOfMessages=10, VisibilityTimeout=10
+                QueueUrl=self.outputs["failed_queue_url"],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=30,
+                WaitTimeSeconds=0,  # the queue itself would wait, and what was seen come back
             )
             messages = answer.get("Messages", [])
             found |= {message["MessageId"]: message for message in messages}
