@@ -111,6 +111,7 @@ class Sandbox:
             self.iam = Enforcement(policies, account=self.config.account)
         access: Access = self.iam or Unrestricted()
         self.access = self.moto.access = access
+        self.moto.time = self.time
         self.logs = LogWriter(self.moto, self.identities, access, account=self.config.account)
         self.control = Control(self)
         self._authoriser: Authoriser = authoriser or self.iam or AllowAll()

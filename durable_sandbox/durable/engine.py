@@ -26,7 +26,7 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.durable.chained import child_start
 from durable_sandbox.durable.executor import SandboxExecutor
-from durable_sandbox.durable.ports import DurableTarget, Functions
+from durable_sandbox.durable.ports import DurableTarget, Functions, StatusListener
 
 T = TypeVar("T")
 
@@ -43,8 +43,9 @@ class _Start:
 class DurableEngine:
     """All executions of a sandbox, by region. Touched from one event loop only."""
 
-    def __init__(self, functions: Functions, time: TimePolicy) -> None:
+    def __init__(self, functions: Functions, time: TimePolicy, status: StatusListener) -> None:
         self._functions = functions
+        self._status = status
         self._time = time
         self._executors: dict[str, SandboxExecutor] = {}
         self._names: dict[tuple[str, str, str], _Start] = {}
@@ -115,6 +116,7 @@ class DurableEngine:
         """Drop all executions."""
         for executor in self._executors.values():
             executor.close()
+        self._status.reset()
         for waiters in self._waiters.values():
             for waiter in waiters:
                 if not waiter.done():
@@ -201,7 +203,7 @@ class DurableEngine:
     def _executor(self, region: str) -> SandboxExecutor:
         executor = self._executors.get(region)
         if executor is None:
-            executor = SandboxExecutor(region, self._functions, self._time, asyncio.get_running_loop())
+            executor = SandboxExecutor(region, self._functions, self._time, asyncio.get_running_loop(), self._status)
             self._executors[region] = executor
         return executor
 

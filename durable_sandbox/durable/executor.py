@@ -23,7 +23,7 @@ from durable_sandbox.durable.chained import ChainedInvokes
 from durable_sandbox.durable.clock import ExecutionClock
 from durable_sandbox.durable.invoker import HandlerInvoker
 from durable_sandbox.durable.loop import InlinePool, LoopRegistry, LoopScheduler, StartedPool
-from durable_sandbox.durable.ports import Functions
+from durable_sandbox.durable.ports import Functions, StatusListener
 from durable_sandbox.durable.store import ExecutionMemory
 
 T = TypeVar("T")
@@ -40,11 +40,19 @@ class SandboxExecutor(Executor):
     # Lambda recovers about nine times before it gives an execution up (cloudstructs issue 362, measured on AWS).
     MAX_CONSECUTIVE_FAILED_ATTEMPTS = 10
 
-    def __init__(self, region: str, functions: Functions, time: TimePolicy, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        region: str,
+        functions: Functions,
+        time: TimePolicy,
+        loop: asyncio.AbstractEventLoop,
+        status: StatusListener,
+    ) -> None:
         self.clock = ExecutionClock(real_time=time.real_time)
         self.store = ExecutionMemory()
         self.loop_scheduler = LoopScheduler(loop)
         self._functions = functions
+        self._status = status
         self._deadlines: dict[str, datetime] = {}
         self._gathering: dict[str, asyncio.Task[Any]] = {}
         super().__init__(
@@ -101,6 +109,7 @@ class SandboxExecutor(Executor):
 
     def _launch_execution(self, execution: Execution, timeout_seconds: int) -> None:  # noqa: ARG002 - engine's signature
         arn = execution.durable_execution_arn
+        self._status.status_changed(execution)
         self._arm_timeout(arn)
         self._invoke_execution(arn)
 
@@ -154,6 +163,7 @@ class SandboxExecutor(Executor):
             self._catch_up(execution.parent_execution_arn, execution_arn)
         self._notify_parent_of_terminal_child(execution_arn)
         self._functions.on_closed(execution)
+        self._status.status_changed(execution)
 
     # --- inside -------------------------------------------------------------------------------------------------
 

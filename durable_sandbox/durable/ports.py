@@ -61,3 +61,15 @@ class Functions(Protocol):
     def on_closed(self, execution: Execution) -> None:
         """``execution`` reached a terminal status."""
         ...
+
+
+class StatusListener(Protocol):
+    """Hears of each execution when it starts and when it ends, once each. In the event loop."""
+
+    def status_changed(self, execution: Execution) -> None:
+        """``execution`` has another status than before: RUNNING, or the one that it ended with."""
+        ...
+
+    def reset(self) -> None:
+        """All executions are dropped: whatever was not told yet need not be."""
+        ...

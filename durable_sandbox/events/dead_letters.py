@@ -29,8 +29,11 @@ async def send_dead_letter(
     request_id: str,
     error_code: int,
     error_message: str,
-) -> None:
-    """Send ``body`` to an SQS queue or SNS topic with the function's role. AWS counts a refusal and drops the event."""
+) -> bool:
+    """Send ``body`` to an SQS queue or SNS topic with the function's role; whether it was taken.
+
+    AWS counts a refusal (DeadLetterErrors) and drops the event.
+    """
     target = Arn.parse(target_arn)
     attributes = {
         "RequestID": {"DataType": "String", "StringValue": request_id},
@@ -45,7 +48,7 @@ async def send_dead_letter(
         if target.service == "sns":
             topic = {"TopicArn": target_arn, "Message": text, "MessageAttributes": attributes}
             await api.call(caller, region, "sns", "Publish", topic)
-            return
+            return True
         message = {"QueueUrl": queue_url(target), "MessageBody": text, "MessageAttributes": attributes}
         await api.call(caller, target.region, "sqs", "SendMessage", message)
     except AwsError as error:
@@ -58,6 +61,9 @@ async def send_dead_letter(
         )
     except Exception:
         logger.exception("DeadLetterErrors: event %s could not be sent to %s", request_id, target_arn)
+    else:
+        return True
+    return False
 
 
 def _sendable(text: str) -> str:

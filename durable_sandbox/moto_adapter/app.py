@@ -14,9 +14,11 @@ from uuid import uuid4
 
 from durable_sandbox.aws.access import Access, Unrestricted
 from durable_sandbox.aws.call import Api, Call, Caller
+from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest, HttpResponse
 from durable_sandbox.aws.identity import Identities
+from durable_sandbox.moto_adapter.bridge import Background
 from durable_sandbox.moto_adapter.client import InProcessClient
 from durable_sandbox.moto_adapter.wsgi import WsgiApp, environ_of, run_wsgi
 
@@ -47,6 +49,9 @@ class MotoApp:
         self._loaded = threading.Event()
         self._app: WsgiApp | None = None
         self._failure: BaseException | None = None
+        self._background = Background()
+        self.time = TimePolicy()
+        """Scales the waits between tries of what moto's services deliver."""
         self.access: Access = Unrestricted()
         self.on_session: Callable[[str, str | None], None] | None = None
         """Told of each session that STS issues keys for: its ARN, and the policy that AssumeRole was given."""
@@ -66,7 +71,15 @@ class MotoApp:
             from durable_sandbox.moto_adapter.load import load  # noqa: PLC0415 - heavy: seconds of imports
 
             assert self.loop is not None  # noqa: S101 - start() has set it
-            self._app = load(self._api, self._identities, self.loop, self.access, self.on_session)
+            self._app = load(
+                self._api,
+                self._identities,
+                self.loop,
+                self.access,
+                self.on_session,
+                time=self.time,
+                background=self._background,
+            )
         except BaseException as error:
             logger.exception("moto could not be loaded")
             self._failure = error
@@ -85,12 +98,14 @@ class MotoApp:
         return self._loaded.is_set() and self._app is not None
 
     async def stop(self) -> None:
-        """Let running requests end and drop the waiting ones."""
+        """Let running requests end and drop the waiting ones, and what was to be delivered."""
+        await self._background.cancel()
         self._http_pool.shutdown(wait=False, cancel_futures=True)
         self._inner_pool.shutdown(wait=False, cancel_futures=True)
 
     async def reset(self) -> None:
-        """Empty every moto backend."""
+        """Empty every moto backend. What was to be delivered is not."""
+        await self._background.cancel()
         await self.in_thread(self._reset)
 
     def _reset(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import Any
 
 from durable_sandbox.aws.access import Access
 from durable_sandbox.aws.call import Api, Caller
+from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 
@@ -43,6 +44,29 @@ def sending(service: str, source_arn: str, role_arn: str | None = None) -> Itera
         _sender.reset(token)
 
 
+class Background:
+    """Work in the event loop that nobody waits for."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+        """Begin ``work`` in ``loop``, in the order of the calls. Thread-safe."""
+        loop.call_soon_threadsafe(self._start, work)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def cancel(self) -> None:
+        """End all of it."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Bridge:
     """Calls ``api`` in ``loop``: as the account's root what moto asks for itself, deliveries as whoever delivers."""
@@ -51,6 +75,12 @@ class Bridge:
     loop: asyncio.AbstractEventLoop
     identities: Identities
     access: Access
+    time: TimePolicy
+    background: Background
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin ``work`` in the loop and do not wait for it. Thread-safe; a reset of the sandbox ends it."""
+        self.background.start(self.loop, work)
 
     def call(self, region: str, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run one operation as the root and wait for it. Raises AwsError, or TimeoutError after a minute."""
@@ -76,9 +106,10 @@ class Bridge:
     async def _call(
         self, sender: Sender | None, region: str, service: str, operation: str, params: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        return await self.api.call(self._caller(sender), region, service, operation, params)
+        return await self.api.call(self.caller(sender), region, service, operation, params)
 
-    def _caller(self, sender: Sender | None) -> Caller:
+    def caller(self, sender: Sender | None) -> Caller:
+        """Who calls for ``sender``. From the event loop only. Raises AwsError if its role may not be assumed."""
         if sender is None:
             return self.identities.root()
         if sender.role_arn is None:

@@ -1,14 +1,12 @@
 """What moto delivers inside its own process, delivered to our queues and functions instead.
 
-Gap closed in moto 5.2.5: SNS, EventBridge, S3 notifications and Logs subscriptions call moto.sqs and moto.awslambda
-backends directly; EventBridge has no Lambda, SNS, Kinesis or Step Functions target at all, ignores Input, InputPath
-and a target's DeadLetterConfig; SNS ignores a subscription's RedrivePolicy and fails the publisher instead.
+Gap closed in moto 5.2.5: SNS, S3 notifications and Logs subscriptions call moto.sqs and moto.awslambda backends
+directly; SNS ignores a subscription's RedrivePolicy and fails the publisher instead. For EventBridge see event_rules.
 """
 
 from __future__ import annotations
 
 import base64
-import copy
 import gzip
 import json
 import logging
@@ -21,11 +19,9 @@ import moto.s3.notifications
 import moto.sns.models
 import moto.sqs
 import moto.sqs.models
-from moto.events import models as events
-from moto.events.utils import EventTemplateParser
 from moto.sqs.exceptions import QueueDoesNotExist
 
-from durable_sandbox.aws.arns import Arn, function_arn
+from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.moto_adapter.bridge import Bridge, sending
 
@@ -204,7 +200,6 @@ def patch(bridge: BridgeSource) -> None:
     moto.awslambda.utils.get_backend = lambda account, region: OurFunctions(bridge(), account, region)
     _patch_sns(bridge)
     _patch_s3(bridge)
-    events.Rule.send_to_targets = _send_to_targets(bridge)
 
 
 def _patch_sns(bridge: BridgeSource) -> None:
@@ -299,134 +294,8 @@ def _redrive_sns(subscription: Any, bridge: Bridge, message: str, error: AwsErro
     if not dead_letters:
         logger.warning("SNS could not deliver to %s: %s (%s)", subscription.endpoint, error.message, error.code)
         return
-    _send_to_queue(bridge, dead_letters, message, {})
-
-
-def _send_to_queue(bridge: Bridge, arn: str, body: str, attributes: Mapping[str, str]) -> None:
-    queue = Arn.parse(arn)
-    labels = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
+    queue = Arn.parse(dead_letters)
     try:
-        OurQueues(bridge, queue.account, queue.region).send_message(queue.resource, body, labels)
+        OurQueues(bridge, queue.account, queue.region).send_message(queue.resource, message)
     except AwsError:
-        logger.exception("A dead letter could not be sent to %s", arn)
-
-
-def _send_to_targets(bridge: BridgeSource) -> Callable[..., None]:
-    original = events.Rule.send_to_targets
-
-    def send_to_targets(self: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: FBT001, FBT002 - moto's signature
-        if self.state == "DISABLED" or not self.event_pattern.matches_event(original_event):
-            return
-        for target in list(self.targets):
-            arn = Arn.parse(target["Arn"])
-            send = _TARGETS.get(arn.service)
-            if send is None:
-                _send_by_moto(self, original, target, original_event, transform=transform_input)
-                continue
-            event = _public(original_event)
-            body = _input_of(target, event, original_event)
-            try:
-                with sending("events.amazonaws.com", self.arn, target.get("RoleArn")):
-                    send(bridge(), arn, target, body)
-            except AwsError as error:
-                # The rule's dead-letter queue lets the rule in by its policy: the target's role is for the target.
-                with sending("events.amazonaws.com", self.arn):
-                    _dead_letter(bridge(), self, target, event, error)
-
-    return send_to_targets
-
-
-def _send_by_moto(
-    rule: Any, original: Callable[..., None], target: dict[str, Any], event: dict[str, Any], *, transform: bool
-) -> None:
-    alone = copy.copy(rule)
-    alone.targets = [target]
-    try:
-        original(alone, event, transform_input=transform)
-    except NotImplementedError:
-        # PutEvents has been accepted by now; on AWS a target that cannot be reached is no fault of the sender's.
-        logger.exception("The sandbox has no EventBridge target %s (rule %s)", target["Arn"], rule.name)
-
-
-def _public(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event as targets see it: ISO time, no ingestion time."""
-    shown = {key: value for key, value in event.items() if key != "ingestion-time"}
-    moment = shown.get("time")
-    if isinstance(moment, datetime):
-        shown["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    elif isinstance(moment, int | float):
-        shown["time"] = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return shown
-
-
-def _input_of(target: Mapping[str, Any], event: Mapping[str, Any], original: Mapping[str, Any]) -> str:
-    """What a target receives: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html."""
-    if target.get("Input") is not None:
-        return str(target["Input"])
-    if target.get("InputPath"):
-        from jsonpath_ng.ext.parser import parse  # noqa: PLC0415 - moto's own choice for the same job, rarely needed
-
-        found = parse(target["InputPath"]).find(event)
-        return json.dumps(found[0].value) if found else "null"
-    transformer = target.get("InputTransformer")
-    if transformer:
-        timed = {**event, "ingestion-time": original.get("ingestion-time", event.get("time"))}
-        template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap") or {}
-        return json.dumps(EventTemplateParser.parse(input_template=template, input_paths_map=paths, event=timed))
-    return json.dumps(event, separators=(",", ":"))
-
-
-def _to_queue(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
-    group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    OurQueues(bridge, arn.account, arn.region).send_message(arn.resource, body, group_id=group)
-
-
-def _to_function(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
-    del target
-    name, _, qualifier = arn.resource.removeprefix("function:").partition(":")
-    whole = function_arn(arn.region, arn.account, name, qualifier or None)
-    params = {"FunctionName": whole, "InvocationType": "Event", "Payload": body.encode()}
-    bridge.deliver(arn.region, "lambda", "Invoke", params)
-
-
-def _to_topic(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
-    del target
-    bridge.deliver(arn.region, "sns", "Publish", {"TopicArn": str(arn), "Message": body})
-
-
-def _to_stream(bridge: Bridge, arn: Arn, target: Mapping[str, Any], body: str) -> None:
-    path = (target.get("KinesisParameters") or {}).get("PartitionKeyPath")
-    key = json.loads(body)["id"] if path is None else str(_at(json.loads(body), path))
-    params = {"StreamARN": str(arn), "Data": body.encode(), "PartitionKey": key}
-    bridge.deliver(arn.region, "kinesis", "PutRecord", params)
-
-
-def _at(event: Any, path: str) -> Any:
-    for part in path.removeprefix("$.").split("."):
-        event = event[part]
-    return event
-
-
-_TARGETS: Mapping[str, Callable[[Bridge, Arn, Mapping[str, Any], str], None]] = {
-    "sqs": _to_queue,
-    "lambda": _to_function,
-    "sns": _to_topic,
-    "kinesis": _to_stream,
-}
-
-
-def _dead_letter(
-    bridge: Bridge, rule: Any, target: Mapping[str, Any], event: Mapping[str, Any], error: AwsError
-) -> None:
-    """A target's dead letter, labelled as EventBridge does: .../eventbridge/latest/userguide/eb-rule-dlq.html."""
-    dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if not dead_letters:
-        logger.warning("EventBridge could not deliver to %s: %s (%s)", target["Arn"], error.message, error.code)
-        return
-    labels = {
-        "RULE_ARN": rule.arn,
-        "TARGET_ARN": target["Arn"],
-        "ERROR_CODE": error.code,
-        "ERROR_MESSAGE": error.message,
-    }
-    _send_to_queue(bridge, dead_letters, json.dumps(event, separators=(",", ":")), labels)
+        logger.exception("A dead letter could not be sent to %s", dead_letters)

@@ -16,15 +16,17 @@ from durable_sandbox.moto_adapter import (
     cfn_stacks,
     deliveries,
     dynamodb_streams,
+    event_rules,
     identity,
     kinesis,
     s3_policies,
 )
-from durable_sandbox.moto_adapter.bridge import Bridge
+from durable_sandbox.moto_adapter.bridge import Background, Bridge
 
 if TYPE_CHECKING:
     from durable_sandbox.aws.access import Access
     from durable_sandbox.aws.call import Api, Caller
+    from durable_sandbox.aws.clock import TimePolicy
     from durable_sandbox.aws.identity import Identities
     from durable_sandbox.moto_adapter.wsgi import WsgiApp
 
@@ -78,15 +80,19 @@ def load(
     loop: asyncio.AbstractEventLoop,
     access: Access,
     on_session: Callable[[str, str | None], None] | None = None,
+    *,
+    time: TimePolicy,
+    background: Background,
 ) -> WsgiApp:
     """Give moto's application, patched so that what it delivers in-process reaches ``api`` in ``loop``.
 
-    ``on_session`` is told of each session that STS issues keys for: its ARN and its session policy.
+    ``on_session`` is told of each session that STS issues keys for: its ARN and its session policy; ``background`` runs
+    what is delivered later, whose waits ``time`` scales.
     """
     for name in _MODULES:
         importlib.import_module(f"moto.{name}.models")
         importlib.import_module(f"moto.{name}.responses")
-    Current.bridge = Bridge(api, loop, identities, access)
+    Current.bridge = Bridge(api, loop, identities, access, time, background)
     Current.identities = identities
     Current.on_session = on_session
     cfn_models.models(Current.bridge)
@@ -100,6 +106,7 @@ def _patch_once() -> None:
     s3_policies.patch()
     identity.patch(lambda: Current.identities, Current.session_issued)
     deliveries.patch(lambda: Current.bridge)
+    event_rules.patch(lambda: Current.bridge)
     kinesis.patch()
     dynamodb_streams.patch()
     cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

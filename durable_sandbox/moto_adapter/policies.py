@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -251,8 +252,23 @@ def _stream_key(account: str, arn: Arn) -> str | None:
     return None if stream is None or stream.encryption_type != "KMS" else stream.key_id
 
 
+def _logs_policy(account: str, arn: Arn) -> str | None:
+    """All policies of the region together: they name log groups as their resources (PutResourcePolicy of Logs)."""
+    from moto.logs.models import logs_backends  # noqa: PLC0415 - loaded by now
+
+    kept = [
+        json.loads(one.policy_document) for one in list(logs_backends[account][arn.region].resource_policies.values())
+    ]
+    statements: list[Any] = []
+    for document in kept:
+        found = document.get("Statement", [])
+        statements += found if isinstance(found, list) else [found]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
+
+
 _Reader = Callable[[str, Arn], str | None]
 _POLICIES: Mapping[str, _Reader] = {
+    "logs": _logs_policy,
     "sns": _topic_policy,
     "kms": _key_policy,
     "events": _bus_policy,

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "events": LOWER,
     "durable": LOWER,
     "runtime": LOWER,
-    "moto_adapter": {"aws", "iam"},
+    "moto_adapter": {"aws", "events", "iam"},
     "services": PARTS,
     "services.lambda_": PARTS,
     "services.pipes": {"aws", "events"},

@@ -27,7 +27,8 @@ class HandlersHere:
     """Runs ``handler`` for every invocation."""
 
     def __init__(self) -> None:
-        self.engine = DurableEngine(self, TimePolicy())
+        self.engine = DurableEngine(self, TimePolicy(), self)
+        self.statuses: list[str] = []
         self.handler: Handler | None = None
 
     def resolve(self, region: str, function_name: str, qualifier: str | None) -> DurableTarget | PlainTarget:
@@ -46,6 +47,12 @@ class HandlersHere:
 
     def on_closed(self, execution: Execution) -> None:
         self.engine.closed(execution)
+
+    def status_changed(self, execution: Execution) -> None:
+        self.statuses.append(execution.current_status().value)
+
+    def reset(self) -> None:
+        self.statuses.clear()
 
 
 def _update(operation: str, kind: str, **options: Any) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
 import signal
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -17,10 +15,6 @@ import pytest
 from botocore.exceptions import ClientError
 from lambda_support import ECHO, Functions, eventually
 
-from durable_sandbox.aws.call import Caller
-from durable_sandbox.aws.clock import TimePolicy
-from durable_sandbox.aws.identity import Identities
-from durable_sandbox.events.async_queue import AsyncEvent, AsyncQueue, Attempt
 from durable_sandbox.pytest_plugin import Sandbox
 
 
@@ -33,15 +27,6 @@ def functions(sandbox: Sandbox) -> Functions:
 def queue(sandbox: Sandbox) -> str:
     url: str = sandbox.client("sqs").create_queue(QueueName=f"q-{uuid4().hex[:12]}")["QueueUrl"]
     return url
-
-
-class NoApi:
-    """For what must call nothing."""
-
-    async def call(
-        self, caller: Caller, region: str, service: str, operation: str, params: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        raise AssertionError(f"{service} {operation} was called: {caller} {region} {params}")
 
 
 def _arn(queue_url: str) -> str:
@@ -199,28 +184,6 @@ def test_an_update_fails_no_event_that_waits(functions: Functions) -> None:
         functions.client.update_function_configuration(FunctionName=name, Description="new")
         answers = [call.result() for call in calls]
     assert [answer.get("FunctionError") for answer in answers] == [None] * 4
-
-
-def test_a_fault_of_the_sandbox_costs_no_async_event(caplog: pytest.LogCaptureFixture) -> None:
-    attempts = 0
-
-    async def attempt() -> Attempt:
-        nonlocal attempts
-        attempts += 1
-        if attempts == 1:
-            raise OSError("no more processes")
-        return Attempt(None)
-
-    async def test() -> None:
-        async_queue = AsyncQueue(NoApi(), TimePolicy(time_scale=1000))
-        async_queue.accept(AsyncEvent("r-1", b"{}", "us-east-1", 2, 60, None, Identities("1").root()), attempt)
-        async with asyncio.timeout(10):
-            while async_queue.waiting:  # noqa: ASYNC110 - the queue tells nobody
-                await asyncio.sleep(0.005)
-
-    asyncio.run(test())
-    assert attempts == 2
-    assert "no more processes" in caplog.text
 
 
 def test_an_unknown_function_is_not_found(functions: Functions) -> None:

@@ -127,63 +127,6 @@ def test_sns_that_cannot_deliver_uses_the_dead_letter_queue(served: Running) -> 
     assert message["Body"] == "lost?"
 
 
-def test_eventbridge_delivers_to_queue_function_topic_and_stream(served: Running, lambda_: RecordingLambda) -> None:
-    url, arn = queue(served, "from-events")
-    sns_url, sns_arn = queue(served, "from-events-sns")
-    events, sns, kinesis = served.client("events"), served.client("sns"), served.client("kinesis")
-    topic = sns.create_topic(Name="events")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=sns_arn, Attributes={"RawMessageDelivery": "true"})
-    kinesis.create_stream(StreamName="events", ShardCount=1)
-    stream = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
-    events.put_rule(Name="r", EventPattern=json.dumps({"source": ["mine"]}))
-    transformer = {"InputPathsMap": {"id": "$.detail.id"}, "InputTemplate": '{"got": "<id>"}'}
-    targets = [
-        {"Id": "1", "Arn": arn},
-        {"Id": "2", "Arn": f"{FUNCTION}:live", "InputPath": "$.detail"},
-        {"Id": "3", "Arn": topic, "InputTransformer": transformer},
-        {"Id": "4", "Arn": stream, "KinesisParameters": {"PartitionKeyPath": "$.detail.id"}},
-        {"Id": "5", "Arn": FUNCTION, "Input": '{"constant": 1}'},
-    ]
-    events.put_targets(Rule="r", Targets=targets)
-    entry = {"Source": "mine", "DetailType": "T", "Detail": '{"id": "x1"}'}
-    assert events.put_events(Entries=[entry, {**entry, "Source": "other"}])["FailedEntryCount"] == 0
-    (message,) = received(served, url)
-    body = json.loads(message["Body"])
-    assert (body["source"], body["detail-type"], body["detail"]) == ("mine", "T", {"id": "x1"})
-    assert time.strptime(body["time"], "%Y-%m-%dT%H:%M:%SZ")
-    assert "ingestion-time" not in body
-    assert events_to(lambda_) == [{"id": "x1"}, {"constant": 1}]
-    (transformed,) = received(served, sns_url)
-    assert json.loads(transformed["Body"]) == {"got": "x1"}
-    shard = kinesis.get_shard_iterator(
-        StreamName="events", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
-    )
-    (record,) = kinesis.get_records(ShardIterator=shard["ShardIterator"])["Records"]
-    assert (record["PartitionKey"], json.loads(record["Data"])["detail"]) == ("x1", {"id": "x1"})
-
-
-def test_eventbridge_dead_letters_name_rule_target_and_error(served: Running) -> None:
-    url, arn = queue(served, "events-dead")
-    events = served.client("events")
-    rule = events.put_rule(Name="dead", EventPattern=json.dumps({"source": ["dead"]}))["RuleArn"]
-    gone = "arn:aws:lambda:us-east-1:123456789012:function:gone"
-    events.put_targets(Rule="dead", Targets=[{"Id": "1", "Arn": gone, "DeadLetterConfig": {"Arn": arn}}])
-    events.put_events(Entries=[{"Source": "dead", "DetailType": "T", "Detail": "{}"}])
-    (message,) = received(served, url)
-    labels = {key: value["StringValue"] for key, value in message["MessageAttributes"].items()}
-    assert (labels["RULE_ARN"], labels["TARGET_ARN"]) == (rule, gone)
-    assert labels["ERROR_CODE"] == "ResourceNotFoundException"
-    assert json.loads(message["Body"])["source"] == "dead"
-
-
-def test_a_disabled_rule_delivers_nothing(served: Running, lambda_: RecordingLambda) -> None:
-    events = served.client("events")
-    events.put_rule(Name="off", EventPattern=json.dumps({"source": ["off"]}), State="DISABLED")
-    events.put_targets(Rule="off", Targets=[{"Id": "1", "Arn": FUNCTION}])
-    events.put_events(Entries=[{"Source": "off", "DetailType": "T", "Detail": "{}"}])
-    assert events_to(lambda_) == []
-
-
 def test_s3_notifies_our_queue_and_function(served: Running, lambda_: RecordingLambda) -> None:
     url, arn = queue(served, "from-s3")
     s3 = served.client("s3")

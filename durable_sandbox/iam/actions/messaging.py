@@ -63,12 +63,17 @@ def _rule(operation: Operation) -> str:
     return operation.arn(f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")
 
 
+def _put_targets(operation: Operation) -> tuple[Need, ...]:
+    """``events:TargetArn`` has all targets that are put."""
+    arns = tuple(str(target["Arn"]) for target in operation.params.get("Targets") or ())
+    return (Need("events:PutTargets", _rule(operation), {"events:targetarn": arns}),)
+
+
 EVENTS: Table = {
     "PutEvents": _put_events,
+    "PutTargets": _put_targets,
     **each("CreateEventBus DeleteEventBus DescribeEventBus UpdateEventBus", on(_event_bus)),
-    **each(
-        "DeleteRule DescribeRule DisableRule EnableRule ListTargetsByRule PutRule PutTargets RemoveTargets", on(_rule)
-    ),
+    **each("DeleteRule DescribeRule DisableRule EnableRule ListTargetsByRule PutRule RemoveTargets", on(_rule)),
     **each("ListTagsForResource TagResource UntagResource", on(named("", "ResourceARN"))),
     **each(
         "ListEventBuses ListRuleNamesByTarget ListRules PutPermission RemovePermission TestEventPattern", on(anything)

@@ -15,24 +15,17 @@ from aws_durable_execution_sdk_python_testing.execution import Execution
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.durable.ports import DurableTarget
-from durable_sandbox.events.async_queue import (
-    DEFAULT_MAX_AGE_SECONDS,
-    DEFAULT_RETRIES,
-    AsyncEvent,
-    AsyncQueue,
-    Attempt,
-)
+from durable_sandbox.events.async_queue import AsyncEvent, AsyncQueue
 from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest
+from durable_sandbox.services.lambda_.async_target import AsyncTarget
 from durable_sandbox.services.lambda_.context import LambdaContext
-from durable_sandbox.services.lambda_.model import LATEST, AsyncSettings, Function, Version
+from durable_sandbox.services.lambda_.model import LATEST, Function, Version
 from durable_sandbox.services.lambda_.naming import FunctionReference
 
 MAX_SYNC_BYTES = 6 * 1024 * 1024
 MAX_ASYNC_BYTES = 1024 * 1024
 MAX_SYNC_EXECUTION_SECONDS = 900
 _EXECUTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
-_ASYNC_SESSION = "awslambda-async"
-_ZERO_RESERVED = b'{"errorMessage": "Reserved concurrency is 0: no event of this function is attempted."}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class InvokeOperations(LambdaContext):
         if kind == "DryRun":
             return {"StatusCode": 204, "Payload": b""}
         if kind == "Event":
-            self._accept_event(call, reference, function, version, payload)
+            self._accept_event(call, reference, function, payload)
             return {"StatusCode": 202, "Payload": b""}
         outcome = await self.run(
             function, version, reference, payload, call.request_id, call.params.get("ClientContext")
@@ -158,29 +151,18 @@ class InvokeOperations(LambdaContext):
 
     # --- asynchronous -------------------------------------------------------------------------------------------
 
-    def _accept_event(
-        self, call: Call, reference: FunctionReference, function: Function, version: Version, payload: bytes
-    ) -> None:
-        settings = function.async_settings.get(reference.qualifier or LATEST, AsyncSettings())
+    def _accept_event(self, call: Call, reference: FunctionReference, function: Function, payload: bytes) -> None:
+        async def run(current: Function, version: Version) -> InvocationOutcome:
+            return await self.run(current, version, reference, payload, call.request_id)
+
         event = AsyncEvent(
             request_id=call.request_id,
             payload=payload,
             region=function.region,
-            max_retries=DEFAULT_RETRIES if settings.max_retries is None else settings.max_retries,
-            max_age=DEFAULT_MAX_AGE_SECONDS if settings.max_age is None else settings.max_age,
-            dead_letter_target=version.dead_letter_target,
-            role_caller=self.identities.service(version.role, _ASYNC_SESSION),
+            function_name=function.name,
+            function_arn=function.arn(reference.qualifier or LATEST),
         )
-
-        async def attempt() -> Attempt:
-            # Resolved at each attempt: an alias may have moved, the function may be gone.
-            current, now = self.functions.version(reference)
-            if current.reserved_concurrency == 0:
-                return Attempt(_ZERO_RESERVED, status=429, final=True)
-            outcome = await self.run(current, now, reference, payload, call.request_id)
-            return Attempt(outcome.payload if outcome.function_error else None)
-
-        self.async_queue.accept(event, attempt)
+        self.async_queue.accept(event, AsyncTarget(self.functions, self.identities, reference, run))
 
     @staticmethod
     def _payload(call: Call, kind: str) -> bytes:

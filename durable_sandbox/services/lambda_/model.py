@@ -188,11 +188,29 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class AsyncSettings:
-    """FunctionEventInvokeConfig. Ages in seconds; None is Lambda's default (2 retries, 21,600 s)."""
+    """FunctionEventInvokeConfig. Ages in seconds; None is Lambda's default (2 retries, 21,600 s, no destination)."""
 
     max_retries: int | None = None
     max_age: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def to_api(self, arn: str) -> dict[str, Any]:
+        """The API's FunctionEventInvokeConfig of the function, version or alias ``arn``."""
+        destinations = {"OnSuccess": self.on_success, "OnFailure": self.on_failure}
+        shown: dict[str, Any] = {
+            "FunctionArn": arn,
+            "LastModified": self.modified,
+            "DestinationConfig": {
+                side: {"Destination": target} if target else {} for side, target in destinations.items()
+            },
+        }
+        if self.max_retries is not None:
+            shown["MaximumRetryAttempts"] = self.max_retries
+        if self.max_age is not None:
+            shown["MaximumEventAgeInSeconds"] = self.max_age
+        return shown
 
 
 @dataclass(slots=True)

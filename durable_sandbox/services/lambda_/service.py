@@ -15,10 +15,14 @@ from durable_sandbox.aws.call import Api, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.durable.engine import DurableEngine
+from durable_sandbox.durable.status_events import StatusEvents
+from durable_sandbox.events.async_metrics import AsyncMetrics
 from durable_sandbox.events.async_queue import AsyncQueue
 from durable_sandbox.events.dead_letters import send_dead_letter
 from durable_sandbox.runtime.manager import EnvironmentSummary, Runtime
+from durable_sandbox.services.lambda_.async_target import ASYNC_SESSION
 from durable_sandbox.services.lambda_.durable_api import DurableOperations
+from durable_sandbox.services.lambda_.event_invoke import EventInvokeOperations
 from durable_sandbox.services.lambda_.functions_port import EnginePort
 from durable_sandbox.services.lambda_.invoke import InvokeOperations
 from durable_sandbox.services.lambda_.mapping_model import MappingRegistry
@@ -32,7 +36,9 @@ logger = logging.getLogger(__name__)
 _DEAD_LETTER_STATUSES = frozenset({"FAILED", "TIMED_OUT", "STOPPED"})
 
 
-class LambdaService(MappingOperations, VersionOperations, InvokeOperations, DurableOperations, Service):
+class LambdaService(
+    MappingOperations, VersionOperations, EventInvokeOperations, InvokeOperations, DurableOperations, Service
+):
     """AWS Lambda. Touched from one event loop only."""
 
     name = "lambda"
@@ -54,12 +60,14 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
         self.time = time
         self.runtime = runtime
         self.functions = FunctionStore(account)
-        self.async_queue = AsyncQueue(api, time)
+        self.async_metrics = AsyncMetrics()
+        self.async_queue = AsyncQueue(api, time, self.async_metrics)
         self.async_starts = {}
         self.mappings = MappingRegistry(
             api=api, identities=identities, time=time, functions=self.functions, account=account
         )
-        self.engine = DurableEngine(EnginePort(self, api, identities, self.access, time, self._execution_closed), time)
+        port = EnginePort(self, api, identities, self.access, time, self._execution_closed)
+        self.engine = DurableEngine(port, time, StatusEvents(api, identities))
         self._deliveries: set[asyncio.Task[None]] = set()
 
     def environments(self) -> list[EnvironmentSummary]:
@@ -97,6 +105,7 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
             "mappings": self.mappings.status(),
             "executions": counts,
             "async_events": self.async_queue.waiting,
+            "async_metrics": self.async_metrics.status(),
         }
 
     def execution_counts(self) -> dict[str, dict[str, int]]:
@@ -119,6 +128,7 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
         await self.async_queue.reset()
         for task in list(self._deliveries):
             task.cancel()
+        self.async_metrics.clear()
         await self.runtime.reset()
 
     async def close(self) -> None:
@@ -147,9 +157,9 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
         error = execution.result.error if execution.result else None
         status = execution.current_status().value
         message = error.message if error and error.message else f"The execution ended {status}."
-        await send_dead_letter(
+        delivered = await send_dead_letter(
             self.api,
-            self.identities.service(version.role, "awslambda-async"),
+            self.identities.service(version.role, ASYNC_SESSION),
             execution.region,
             target_arn,
             body=(execution.start_input.input or "{}").encode(),
@@ -157,3 +167,4 @@ class LambdaService(MappingOperations, VersionOperations, InvokeOperations, Dura
             error_code=200,
             error_message=message,
         )
+        self.async_metrics.of(execution.region, version.function_name).dead_letter_errors += not delivered

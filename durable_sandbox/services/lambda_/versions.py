@@ -1,4 +1,4 @@
-"""Operations on versions, aliases, resource policies and asynchronous settings."""
+"""Operations on versions, aliases and resource policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.lambda_.context import LambdaContext
-from durable_sandbox.services.lambda_.model import LATEST, Alias, AsyncSettings, Function
+from durable_sandbox.services.lambda_.model import LATEST, Alias, Function
 
 
 class VersionOperations(LambdaContext):
@@ -121,26 +121,6 @@ class VersionOperations(LambdaContext):
             raise _no_policy("The resource you requested does not exist.")
         return {"Policy": json.dumps(policy), "RevisionId": str(uuid4())}
 
-    # --- asynchronous invocation --------------------------------------------------------------------------------
-
-    def put_function_event_invoke_config(self, call: Call) -> Mapping[str, Any]:
-        """PutFunctionEventInvokeConfig: replaces everything."""
-        return self._set_async(call, AsyncSettings())
-
-    def update_function_event_invoke_config(self, call: Call) -> Mapping[str, Any]:
-        """UpdateFunctionEventInvokeConfig: merges."""
-        return self._set_async(call, self._async_settings(call))
-
-    def get_function_event_invoke_config(self, call: Call) -> Mapping[str, Any]:
-        """GetFunctionEventInvokeConfig."""
-        return self._show_async(call, self._async_settings(call))
-
-    def delete_function_event_invoke_config(self, call: Call) -> None:
-        """DeleteFunctionEventInvokeConfig."""
-        self._async_settings(call)
-        reference = self.reference(call)
-        del self.functions.get(reference).async_settings[reference.qualifier or LATEST]
-
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _alias(self, call: Call) -> tuple[Function, Alias]:
@@ -158,52 +138,6 @@ class VersionOperations(LambdaContext):
         if policy is None:
             raise _no_policy("The resource you requested does not exist.")
         return policy
-
-    def _async_settings(self, call: Call) -> AsyncSettings:
-        reference = self.reference(call)
-        function = self.functions.get(reference)
-        settings = function.async_settings.get(reference.qualifier or LATEST)
-        if settings is None:
-            raise AwsError(
-                "ResourceNotFoundException",
-                f"The function {function.arn(reference.qualifier or LATEST)} doesn't have an EventInvokeConfig",
-                status=404,
-                Type="User",
-            )
-        return settings
-
-    def _set_async(self, call: Call, before: AsyncSettings) -> Mapping[str, Any]:
-        reference = self.reference(call)
-        function, version = self.functions.version(reference)
-        if any((call.params.get("DestinationConfig") or {}).values()):
-            what = (
-                "Lambda does not support destinations for durable functions"
-                if version.durable
-                else ("The sandbox does not deliver to destinations yet")
-            )
-            raise AwsError(
-                "InvalidParameterValueException", f"{what}: use the function's DeadLetterConfig.", Type="User"
-            )
-        settings = AsyncSettings(
-            max_retries=call.params.get("MaximumRetryAttempts", before.max_retries),
-            max_age=call.params.get("MaximumEventAgeInSeconds", before.max_age),
-        )
-        function.async_settings[reference.qualifier or LATEST] = settings
-        return self._show_async(call, settings)
-
-    def _show_async(self, call: Call, settings: AsyncSettings) -> dict[str, Any]:
-        reference = self.reference(call)
-        function = self.functions.get(reference)
-        shown: dict[str, Any] = {
-            "FunctionArn": function.arn(reference.qualifier or LATEST),
-            "LastModified": settings.modified,
-            "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
-        }
-        if settings.max_retries is not None:
-            shown["MaximumRetryAttempts"] = settings.max_retries
-        if settings.max_age is not None:
-            shown["MaximumEventAgeInSeconds"] = settings.max_age
-        return shown
 
 
 def _routing(call: Call) -> dict[str, float]:
