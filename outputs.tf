@@ -63,6 +63,41 @@ output "log_group_name" {
   value       = module.function.log_group_name
 }
 
+output "on_failure_queue_url" {
+  description = "URL of `<name>-on-failure`; null unless `on_failure` has the type new_queue."
+  value       = one(module.outcomes[*].on_failure_queue_url)
+}
+
+output "on_failure_rule_arn" {
+  description = "ARN that the rule of `on_failure` has or would have: built from the name, so that its target may name it in a policy."
+  value       = local.rule_arns_of_outcomes.on_failure
+}
+
+output "on_success_queue_url" {
+  description = "URL of `<name>-on-success`; null unless `on_success` has the type new_queue."
+  value       = one(module.outcomes[*].on_success_queue_url)
+}
+
+output "on_success_rule_arn" {
+  description = "ARN that the rule of `on_success` has or would have: built from the name, so that its target may name it in a policy."
+  value       = local.rule_arns_of_outcomes.on_success
+}
+
+output "outcomes_dead_letter_queue_arn" {
+  description = "ARN of `<name>-outcomes-dlq`: events of outcomes that could not be delivered; null without `on_failure` and `on_success`."
+  value       = one(module.outcomes[*].dead_letter_queue_arn)
+}
+
+output "outcomes_dead_letter_queue_url" {
+  description = "URL of `<name>-outcomes-dlq`: events of outcomes that could not be delivered; null without `on_failure` and `on_success`."
+  value       = one(module.outcomes[*].dead_letter_queue_url)
+}
+
+output "outcomes_target_policy_statements" {
+  description = "What the policies of an existing queue or topic have to hold, as JSON by `on_failure` and `on_success`."
+  value       = merge(module.outcomes[*].target_policy_statements...)
+}
+
 output "pipe_arn" {
   description = "ARN of the pipe; null with another bridge."
   value       = one(module.pipe[*].arn)

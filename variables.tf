@@ -98,7 +98,7 @@ variable "handler" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for queues, logs, table, packages, environments, a mapping's filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com."
+  description = "KMS key for queues, logs, table, packages, environments, a mapping's filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com; with `on_failure` or `on_success` kms:GenerateDataKey and kms:Decrypt to events.amazonaws.com."
   type        = string
   default     = null
 }
@@ -169,6 +169,37 @@ variable "name" {
     condition     = length(var.name) <= local.name_limit
     error_message = "name is ${length(var.name)} characters long: with the suffixes -<bridge> or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${local.name_limit}."
   }
+}
+
+variable "on_failure" {
+  description = <<-EOT
+    What gets a record of each execution that ended without a result, however it was started; null for nothing. As in
+    `outcome-events`, which checks it; `<name>-failed`, with the events themselves, is there in any case:
+    - `type`: `queue` (standard SQS queue), `topic` (standard SNS topic), `function` (alias of a function), `bus` (event bus, which
+      gets the event as it is), or `new_queue` to create `<name>-on-failure`
+    - `arn`: ARN of the target; none with new_queue
+    - `statuses`: of FAILED, TIMED_OUT and STOPPED those that count; all by default
+  EOT
+  type = object({
+    type     = string
+    arn      = optional(string)
+    statuses = optional(list(string), ["FAILED", "TIMED_OUT", "STOPPED"])
+  })
+  default = null
+}
+
+variable "on_success" {
+  description = <<-EOT
+    What gets a record of each execution that SUCCEEDED; null for nothing. As in `outcome-events`, which checks it:
+    - `type`: `queue` (standard SQS queue), `topic` (standard SNS topic), `function` (alias of a function), `bus` (event bus, which
+      gets the event as it is), or `new_queue` to create `<name>-on-success`
+    - `arn`: ARN of the target; none with new_queue
+  EOT
+  type = object({
+    type = string
+    arn  = optional(string)
+  })
+  default = null
 }
 
 variable "permissions_boundary" {

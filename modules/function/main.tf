@@ -1,4 +1,9 @@
+data "aws_caller_identity" "current" {}
+data "aws_region" "current" {}
+
 locals {
+  account = data.aws_caller_identity.current.account_id
+
   # Built, so that a change of the code does not make every invoker's plan wait for it.
   arn = module.role.function_arn
 }
@@ -58,4 +63,46 @@ resource "aws_lambda_alias" "this" {
   description      = "What invokers call"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
+}
+
+# Always there, with its limits told: whether it has destinations may be unknown to the plan, whether it exists may not.
+# Of the alias, since that is what invokers call: settings of the function itself do not count there.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name = aws_lambda_function.this.function_name
+  qualifier     = aws_lambda_alias.this.name
+
+  maximum_event_age_in_seconds = var.maximum_event_age_seconds
+  maximum_retry_attempts       = var.maximum_retry_attempts
+
+  dynamic "destination_config" {
+    for_each = length(local.destinations) == 0 ? [] : [local.destinations]
+
+    content {
+      dynamic "on_failure" {
+        for_each = var.on_failure_destination_arn == null ? [] : [var.on_failure_destination_arn]
+
+        content {
+          destination = on_failure.value
+        }
+      }
+
+      dynamic "on_success" {
+        for_each = var.on_success_destination_arn == null ? [] : [var.on_success_destination_arn]
+
+        content {
+          destination = on_success.value
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for destination in local.destinations : !startswith(destination.arn, "${local.arn}:")])
+      error_message = "A destination of ${var.name} is ${var.name} itself: each record would invoke it again, and bring another record. Give another function."
+    }
+  }
+
+  # Lambda refuses a destination to which the role may not send yet.
+  depends_on = [module.role]
 }

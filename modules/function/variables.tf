@@ -103,6 +103,30 @@ variable "log_retention_days" {
   nullable    = false
 }
 
+variable "maximum_event_age_seconds" {
+  description = "Seconds for which Lambda tries to run the function for the event of an asynchronous invoke, 60 to 21600 (6 hours). An event that is older, or would be at the next try, fails."
+  type        = number
+  default     = 21600
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_event_age_seconds >= 60 && var.maximum_event_age_seconds <= 21600 && floor(var.maximum_event_age_seconds) == var.maximum_event_age_seconds
+    error_message = "maximum_event_age_seconds is ${var.maximum_event_age_seconds}: Lambda keeps events for 60 to 21600 seconds (6 hours). Choose a whole number in that range; queue what has to wait longer."
+  }
+}
+
+variable "maximum_retry_attempts" {
+  description = "Tries of an asynchronous invoke after the first, 0 to 2: one minute after it and two minutes after that. Throttled tries do not count."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = var.maximum_retry_attempts >= 0 && var.maximum_retry_attempts <= 2 && floor(var.maximum_retry_attempts) == var.maximum_retry_attempts
+    error_message = "maximum_retry_attempts is ${var.maximum_retry_attempts}: Lambda tries an event again 0, 1 or 2 times. Choose one of them; for more tries put a queue before the function."
+  }
+}
+
 variable "memory_size" {
   description = "Memory in MB; processor share grows with it."
   type        = number
@@ -123,6 +147,70 @@ variable "name" {
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.name))
     error_message = "name is \"${var.name}\" (${length(var.name)} characters): Lambda takes 1 to 64 letters, digits, - and _. Shorten it or remove the other characters."
+  }
+}
+
+variable "on_failure_destination_arn" {
+  description = "ARN of an SQS queue, an SNS topic, an S3 bucket of this account, a Lambda alias or an event bus that gets a record of each asynchronous invoke that failed for good; queue and topic standard. Null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_failure_destination_arn == null || can(regex("^arn:[a-z-]+:(s(qs|ns):[^:]+:[0-9]{12}:[A-Za-z0-9._-]+|lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+|events:[^:]+:[0-9]{12}:event-bus/[/.A-Za-z0-9_-]+|s3:::[a-z0-9.-]+)$", var.on_failure_destination_arn))
+    error_message = "on_failure_destination_arn is ${var.on_failure_destination_arn == null ? "null" : var.on_failure_destination_arn}: Lambda sends records to an SQS queue, an SNS topic, an S3 bucket of this account, a Lambda alias or an event bus. Give the ARN of one, without a path; a function's with its alias."
+  }
+
+  validation {
+    condition     = var.on_failure_destination_arn == null ? true : !endswith(var.on_failure_destination_arn, ".fifo")
+    error_message = "on_failure_destination_arn is ${var.on_failure_destination_arn == null ? "null" : var.on_failure_destination_arn}: Lambda cannot send to FIFO queues and topics, and every record would be lost. Give a standard one."
+  }
+}
+
+variable "on_failure_kms_key_arn" {
+  description = "KMS key of the queue, topic or bucket `on_failure_destination_arn`, if it is one of your own; null means a key that AWS manages."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_failure_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.on_failure_kms_key_arn))
+    error_message = "on_failure_kms_key_arn is ${var.on_failure_kms_key_arn == null ? "null" : var.on_failure_kms_key_arn}: give the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>, not an id or an alias."
+  }
+
+  validation {
+    condition     = var.on_failure_kms_key_arn == null || can(regex("^arn:[a-z-]+:(sqs|sns|s3):", var.on_failure_destination_arn))
+    error_message = "on_failure_kms_key_arn is given, but on_failure_destination_arn is ${var.on_failure_destination_arn == null ? "null" : var.on_failure_destination_arn}: the role uses a key for a queue, a topic or a bucket only. Remove it, or give the destination that it encrypts."
+  }
+}
+
+variable "on_success_destination_arn" {
+  description = "ARN of an SQS queue, an SNS topic, a Lambda alias or an event bus that gets a record of each asynchronous invoke that succeeded; queue and topic standard. Null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_success_destination_arn == null || can(regex("^arn:[a-z-]+:(s(qs|ns):[^:]+:[0-9]{12}:[A-Za-z0-9._-]+|lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+|events:[^:]+:[0-9]{12}:event-bus/[/.A-Za-z0-9_-]+)$", var.on_success_destination_arn))
+    error_message = "on_success_destination_arn is ${var.on_success_destination_arn == null ? "null" : var.on_success_destination_arn}: Lambda sends records to an SQS queue, an SNS topic, a Lambda alias or an event bus. Give the ARN of one (a bucket takes failures only); a function's with its alias."
+  }
+
+  validation {
+    condition     = var.on_success_destination_arn == null ? true : !endswith(var.on_success_destination_arn, ".fifo")
+    error_message = "on_success_destination_arn is ${var.on_success_destination_arn == null ? "null" : var.on_success_destination_arn}: Lambda cannot send to FIFO queues and topics, and every record would be lost. Give a standard one."
+  }
+}
+
+variable "on_success_kms_key_arn" {
+  description = "KMS key of the queue or topic `on_success_destination_arn`, if it is one of your own; null means a key that AWS manages."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_success_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.on_success_kms_key_arn))
+    error_message = "on_success_kms_key_arn is ${var.on_success_kms_key_arn == null ? "null" : var.on_success_kms_key_arn}: give the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>, not an id or an alias."
+  }
+
+  validation {
+    condition     = var.on_success_kms_key_arn == null || can(regex("^arn:[a-z-]+:s(qs|ns):", var.on_success_destination_arn))
+    error_message = "on_success_kms_key_arn is given, but on_success_destination_arn is ${var.on_success_destination_arn == null ? "null" : var.on_success_destination_arn}: the role uses a key for a queue or a topic only. Remove it, or give the destination that it encrypts."
   }
 }
 

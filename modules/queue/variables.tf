@@ -41,6 +41,18 @@ variable "delay_seconds" {
   }
 }
 
+variable "event_rule_arns" {
+  description = "EventBridge rules that may send to the queue, as their target or what they could not deliver. With `kms_key_arn` the key policy must let events.amazonaws.com use kms:GenerateDataKey and kms:Decrypt as well."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.event_rule_arns : can(regex("^arn:[a-z-]+:events:[^:]+:[0-9]{12}:rule/[/.A-Za-z0-9_-]+$", arn))])
+    error_message = "event_rule_arns holds ${join(", ", [for arn in var.event_rule_arns : "\"${arn}\"" if !can(regex("^arn:[a-z-]+:events:[^:]+:[0-9]{12}:rule/[/.A-Za-z0-9_-]+$", arn))])}: give ARNs of rules, arn:aws:events:<region>:<account>:rule/<name>, rule/<bus>/<name> on a bus of your own."
+  }
+}
+
 variable "fifo" {
   description = "Create FIFO queues (high throughput, one order a message group); `.fifo` is added to the names."
   type        = bool
