@@ -155,13 +155,12 @@ run "refuses_what_is_not_of_its_language" {
   variables {
     schedule_expression = "rate(1 minutes)"
     event_pattern       = null
-    input               = "nightly"
     input_paths         = { "AWS.order" = "$.detail.order" }
     input_template      = "{}"
     kms_key_arn         = "alias/mine"
   }
 
-  expect_failures = [var.schedule_expression, var.input, var.input_paths, var.kms_key_arn]
+  expect_failures = [var.schedule_expression, var.input_paths, var.kms_key_arn]
 }
 
 run "refuses_a_list_as_pattern_and_too_much_input" {
@@ -173,13 +172,40 @@ run "refuses_a_list_as_pattern_and_too_much_input" {
 
   variables {
     event_pattern     = "[\"shop\"]"
-    input             = jsonencode(replace(format("%8191s", ""), " ", "x"))
     input_paths       = { for number in range(101) : "n${number}" => "$.detail" }
     input_template    = "{}"
     dead_letter_queue = false
   }
 
-  expect_failures = [var.event_pattern, var.input, var.input_paths, var.dead_letter_queue]
+  expect_failures = [var.event_pattern, var.input_paths, var.dead_letter_queue]
+}
+
+run "refuses_input_that_is_no_json" {
+  command = plan
+
+  module {
+    source = "./modules/event-rule"
+  }
+
+  variables {
+    input = "nightly"
+  }
+
+  expect_failures = [var.input]
+}
+
+run "refuses_too_much_input" {
+  command = plan
+
+  module {
+    source = "./modules/event-rule"
+  }
+
+  variables {
+    input = jsonencode(replace(format("%8191s", ""), " ", "x"))
+  }
+
+  expect_failures = [var.input]
 }
 
 run "refuses_too_long" {

@@ -198,6 +198,20 @@ run "refuses_what_is_no_value" {
   ]
 }
 
+run "refuses_a_type_that_there_is_not_for_success" {
+  command = plan
+
+  module {
+    source = "./modules/outcome-events"
+  }
+
+  variables {
+    on_success = { type = "bucket", arn = "arn:aws:s3:::results" }
+  }
+
+  expect_failures = [var.on_success]
+}
+
 run "refuses_another_type" {
   command = plan
 
