@@ -152,7 +152,7 @@ class Environment:
             await self._drain_output()
         else:
             await asyncio.sleep(0)
-        log.end(duration, error=_error_line(payload) if crashed else None)
+        log.end(duration, error=_error_line(payload) if crashed else None, failed=error is not None)
         return InvocationOutcome(payload, error, log.tail(), duration, crashed)
 
     def kill(self) -> None:

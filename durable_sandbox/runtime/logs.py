@@ -63,8 +63,11 @@ class InvocationLog:
         else:
             self._lines.write(f"START RequestId: {self._request_id} Version: {self._spec.version}")
 
-    def end(self, duration_ms: float, *, error: str | None) -> None:
-        """Write END and REPORT, before them ``error`` if the environment was lost."""
+    def end(self, duration_ms: float, *, error: str | None, failed: bool = False) -> None:
+        """Write END and REPORT, before them ``error`` if the environment was lost. ``failed``: the function says so.
+
+        Statuses: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html#platform-report
+        """
         if error:
             self._lines.write(error)
         billed = int(duration_ms) + 1
@@ -74,7 +77,7 @@ class InvocationLog:
                 "billedDurationMs": billed,
                 "memorySizeMB": self._spec.memory_mb,
             }
-            self._platform("platform.report", {"metrics": metrics, "status": "failure" if error else "success"})
+            self._platform("platform.report", {"metrics": metrics, "status": _status(error, failed=failed)})
             return
         self._lines.write(f"END RequestId: {self._request_id}")
         self._lines.write(
@@ -89,3 +92,9 @@ class InvocationLog:
     def _platform(self, kind: str, record: dict[str, object]) -> None:
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         self._lines.write(json.dumps({"time": stamp, "type": kind, "record": {"requestId": self._request_id} | record}))
+
+
+def _status(lost: str | None, *, failed: bool) -> str:
+    if lost:
+        return "timeout" if "Task timed out" in lost else "failure"
+    return "error" if failed else "success"

@@ -80,6 +80,33 @@ def test_a_failing_handler_answers_as_on_lambda(functions: Functions, source: st
     assert error[1] in payload["errorMessage"]
 
 
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ("def handler(event, context):\n    return 1\n", "success"),
+        ("def handler(event, context):\n    raise ValueError('no good')\n", "error"),
+        ("import os\ndef handler(event, context):\n    os._exit(3)\n", "failure"),
+        ("import time\ndef handler(event, context):\n    time.sleep(30)\n", "timeout"),
+    ],
+)
+def test_the_report_says_how_an_invocation_ended(
+    sandbox: Sandbox, functions: Functions, source: str, status: str
+) -> None:
+    group = f"/sandbox-test/{uuid4().hex}"
+    live = functions.deploy(source, Timeout=1, LoggingConfig={"LogFormat": "JSON", "LogGroup": group})
+    functions.client.invoke(FunctionName=live)
+    logs = sandbox.client("logs")
+
+    def report() -> str | None:
+        try:
+            said = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+        except logs.exceptions.ResourceNotFoundException:
+            return None
+        return next((line for line in said if "platform.report" in line), None)
+
+    assert json.loads(eventually(report))["record"]["status"] == status
+
+
 def test_output_lands_in_the_functions_log_group(sandbox: Sandbox, functions: Functions) -> None:
     group = f"/sandbox-test/{uuid4().hex}"
     source = "def handler(event, context):\n    print('seen', event['id'])\n"
