@@ -89,9 +89,16 @@ def inventory(sandbox: Sandbox) -> set[str]:
         found |= {f"{service}: {item if key is None else item[key]}" for item in items}
     policies = sandbox.client("iam").list_policies(Scope="Local", MaxItems=1000)["Policies"]
     stacks = sandbox.client("cloudformation").list_stacks()["StackSummaries"]
-    found |= {f"policy: {policy['Arn']}" for policy in policies}
+    found |= {f"policy: {policy['Arn']}" for policy in policies} | _buses_and_rules(sandbox)
     return found | {
         f"stack: {stack['StackName']} {stack['StackStatus']}"
         for stack in stacks
         if stack["StackStatus"] != "DELETE_COMPLETE"
     }
+
+
+def _buses_and_rules(sandbox: Sandbox) -> set[str]:
+    events = sandbox.client("events")
+    buses = {bus["Name"]: bus["Arn"] for bus in events.list_event_buses()["EventBuses"]}
+    rules = {rule["Arn"] for name in buses for rule in events.list_rules(EventBusName=name)["Rules"]}
+    return {f"bus: {arn}" for arn in buses.values()} | {f"rule: {arn}" for arn in rules}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,3 +164,15 @@ def only(items: Sequence[T]) -> T:
     """The one item."""
     assert len(items) == 1, items
     return items[0]
+
+
+def kill_busy(sandbox: Sandbox, functions: set[str]) -> bool:
+    """SIGKILL to an environment of ``functions`` that is in the middle of an invocation, if there is one."""
+    for environment in sandbox.request("/_sandbox/environments")["environments"]:
+        if environment["function_name"] in functions and environment["busy"]:
+            try:
+                os.kill(environment["pid"], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            return True
+    return False

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +11,7 @@ from uuid import uuid4
 import pytest
 from demo import Demo
 from deployment import Deployment, inventory
-from observe import Pipeline, eventually
+from observe import Pipeline, eventually, kill_busy
 from pytest_terraform import terraform
 
 from durable_sandbox.pytest_plugin import Sandbox
@@ -173,18 +171,6 @@ def _receive_all(pipeline: Pipeline, count: int) -> list[dict[str, Any]] | None:
     )
     messages: list[dict[str, Any]] = answer.get("Messages", [])
     return messages if len(messages) == count else None
-
-
-def kill_busy(sandbox: Sandbox, functions: set[str]) -> bool:
-    """SIGKILL to an environment of ``functions`` that is in the middle of an invocation, if there is one."""
-    for environment in sandbox.request("/_sandbox/environments")["environments"]:
-        if environment["function_name"] in functions and environment["busy"]:
-            try:
-                os.kill(environment["pid"], signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            return True
-    return False
 
 
 def send_under_fire(pipeline: Pipeline, bodies: list[dict[str, Any]], functions: set[str], kills: int) -> list[str]:
