@@ -168,9 +168,7 @@ def process(port: int, queue_url: str, count: int) -> float:
 def costs(port: int) -> tuple[float, float]:
     """Handler invocations and durable operations of the last execution."""
     functions = client(port, "lambda")
-    listed = functions.list_durable_executions_by_function(
-        FunctionName=f"{NAME}-pipeline", ReverseOrder=True, MaxItems=1
-    )
+    listed = functions.list_durable_executions_by_function(FunctionName=f"{NAME}-pipeline", MaxItems=1)
     arn = listed["DurableExecutions"][0]["DurableExecutionArn"]
     events = functions.get_durable_execution_history(DurableExecutionArn=arn, MaxItems=1000)["Events"]
     invocations = sum(event["EventType"] == "InvocationCompleted" for event in events)

@@ -1,5 +1,6 @@
 """A queue message or stream record as the durable function gets it: the same bytes at each delivery."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,14 @@ MAX_PAYLOAD_BYTES = 1_048_576
 # What SQS sets once, when the message is sent. The rest of a record belongs to one receive of it (receipt handle, receive
 # count, time of the first receive, the queue it came from), and would make a redelivery a different payload: Lambda
 # refuses that under the name of a known execution. A redrive from a dead-letter queue changes sent timestamp and sequence
-# number, but the message id as well, and so the name.
+# number. SQS's own changes the message id as well, and so the name; with a kept id the name is known, if it was started.
 STABLE_ATTRIBUTES = ("MessageDeduplicationId", "MessageGroupId", "SentTimestamp", "SequenceNumber")
+
+# The attribute under which a message that is sent again keeps its id, for SQS gives each sent message an id of its own:
+# see docs/guides/operate.md. The pipeline knows it as well.
+KEPT_ID = "DurablePipelineMessageId"
+# What a DurableExecutionName may be (botocore model of lambda).
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class PayloadTooLargeError(ValueError):
@@ -24,8 +31,9 @@ class Message:
     """One queue message or stream record.
 
     Attributes:
-        message_id: The name of its execution.
-        item_identifier: What `batchItemFailures` calls it: SQS message id, or sequence number.
+        message_id: The name of its execution: SQS message id, the one that it had at first if it was sent again
+            (`kept_id`), or the stream record's id.
+        item_identifier: What `batchItemFailures` calls it: SQS message id as delivered, or sequence number.
         group: What must start in order: message group on a FIFO queue, or a stream record's key; None on a standard queue,
             also for a fair queue's group.
         content: What stays the same at each delivery.
@@ -65,7 +73,8 @@ def from_record(record: Record) -> Message:
 
 
 def _queue_message(record: Record) -> Message:
-    message_id, attributes = record["messageId"], record["attributes"]
+    delivered_id, attributes = record["messageId"], record["attributes"]
+    message_id = kept_id(record) or delivered_id
     content = {
         "messageId": message_id,
         "body": record["body"],
@@ -75,7 +84,14 @@ def _queue_message(record: Record) -> Message:
     # A fair (standard) queue has groups too, but only FIFO has sequence numbers.
     group = attributes["MessageGroupId"] if "SequenceNumber" in attributes else None
     log = {"message_id": message_id, "receive_count": attributes.get("ApproximateReceiveCount")}
-    return Message(message_id, message_id, group, content, is_stream=False, log=log)
+    return Message(message_id, delivered_id, group, content, is_stream=False, log=log)
+
+
+def kept_id(record: Record) -> str | None:
+    """Return the id that a message had before it was sent again; None if it was not, or if that is no id."""
+    attribute = record.get("messageAttributes", {}).get(KEPT_ID, {})
+    value = attribute.get("stringValue")
+    return value if isinstance(value, str) and MESSAGE_ID.fullmatch(value) else None
 
 
 def to_payload(message: Message) -> bytes:

@@ -1,11 +1,18 @@
 """The shapes in which queue messages and stream records reach the function, made one."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from body import UnreadableRecordError, from_stream_record, from_text
 from record import RecordError, is_stream_record, normalise, order_key, sequence_number
+
+# The attribute under which a message that is sent again keeps its id, for SQS gives each sent message an id of its own:
+# see docs/guides/operate.md. The dispatcher knows it as well.
+KEPT_ID = "DurablePipelineMessageId"
+# What a DurableExecutionName may be (botocore model of lambda), since the dispatcher names executions by it.
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class EventError(ValueError):
@@ -17,10 +24,11 @@ class Message:
     """One queue message or stream record.
 
     Attributes:
-        message_id: SQS message id, or the stream record's id (`record.record_id`).
+        message_id: SQS message id, the one that it had at first if it was sent again (`kept_id`), or the stream record's id
+            (`record.record_id`).
         position: Place in the event, from 0.
         body: The parsed JSON body, or the body's text where that is not JSON; for DynamoDB, the new image.
-        item_identifier: What `batchItemFailures` calls it: SQS message id, or a stream record's sequence number. For a pipe
+        item_identifier: What `batchItemFailures` calls it: SQS message id as delivered, or a stream record's sequence number. For a pipe
             from a stream, the `eventID`
             (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html).
         group: What must run in order: message group on a FIFO queue, or a stream record's key; None on a standard queue,
@@ -70,8 +78,8 @@ class Batch:
 def parse_event(event: Any) -> Batch:
     """Read an event: `{"Records": [record...]}` (mapping), `[record...]` (pipe) or one `{"messageId", ...}` (dispatcher).
 
-    SQS records are as in https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; only `messageId`, `body` and
-    `attributes` are used. For stream records, and the one that the dispatcher makes of them, see `record.normalise`.
+    SQS records are as in https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; only `messageId`, `body`, `attributes`
+    and, of `messageAttributes`, the kept id are used. For stream records, and the one that the dispatcher makes of them, see `record.normalise`.
     A pipe from a stream waits for the result
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes.html#pipes-invocation), unlike a pipe from a queue in
     this library.
@@ -146,4 +154,11 @@ def _queue_message(record: Any, position: int) -> Message:
     group = attributes.get("MessageGroupId") if "SequenceNumber" in attributes else None
     # An input template may have parsed the body already.
     parsed = from_text(body) if isinstance(body, str) else body
-    return Message(message_id, position, parsed, item_identifier=message_id, group=group)
+    return Message(kept_id(fields) or message_id, position, parsed, item_identifier=message_id, group=group)
+
+
+def kept_id(record: dict[str, Any]) -> str | None:
+    """Return the id that a message had before it was sent again; None if it was not, or if that is no id."""
+    attribute = (record.get("messageAttributes") or {}).get(KEPT_ID) or {}
+    value = attribute.get("stringValue")
+    return value if isinstance(value, str) and MESSAGE_ID.fullmatch(value) else None

@@ -227,13 +227,15 @@ def test_executions_are_listed_by_status_name_version_and_page(functions: Functi
         page = functions.client.list_durable_executions_by_function(FunctionName=name, **filters)
         return [execution["DurableExecutionArn"] for execution in page["DurableExecutions"]]
 
-    assert listed() == arns
-    assert listed(ReverseOrder=True) == arns[::-1]
+    assert listed() == arns[::-1], "newest first"
+    assert listed(ReverseOrder=True) == arns
     assert listed(Statuses=["RUNNING"]) == [arns[3]]
     assert listed(DurableExecutionName="n-1") == [arns[1]]
-    assert listed(Qualifier="1") == arns
+    assert listed(Qualifier="1") == arns[::-1]
     first = functions.client.list_durable_executions_by_function(FunctionName=name, MaxItems=3)
-    assert listed(Marker=first["NextMarker"]) == [arns[3]]
+    arns.append(functions.start(live, {"value": 9}))
+    functions.finished(arns[4])
+    assert listed(Marker=first["NextMarker"]) == [arns[0]], "one that started since moves nothing"
     with pytest.raises(ClientError, match="is an alias"):
         listed(Qualifier="live")
     functions.client.stop_durable_execution(DurableExecutionArn=arns[3])

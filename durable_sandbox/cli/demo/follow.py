@@ -166,7 +166,12 @@ class Follower:
                 self._finish(execution)
 
     def _list_executions(self) -> Iterator[Mapping[str, Any]]:
-        request = {"FunctionName": self._stack.function_name, "StartedAfter": self._since, "MaxItems": 1000}
+        request = {
+            "FunctionName": self._stack.function_name,
+            "StartedAfter": self._since,
+            "MaxItems": 1000,
+            "ReverseOrder": True,  # oldest first
+        }
         while True:
             answer = self._lambda.list_durable_executions_by_function(**request)
             yield from answer["DurableExecutions"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,10 @@ class DurableOperations(LambdaContext):
         )
 
     def list_durable_executions_by_function(self, call: Call) -> Mapping[str, Any]:
-        """ListDurableExecutionsByFunction. Takes a version as qualifier and refuses an alias, as AWS does."""
+        """ListDurableExecutionsByFunction, newest first. Takes a version as qualifier and refuses an alias, as AWS does.
+
+        The marker is the last one shown, so that executions which start between two pages move nothing.
+        """
         reference = self.reference(call)
         function = self.functions.get(reference)
         if reference.qualifier is not None and reference.qualifier in function.aliases:
@@ -55,17 +58,14 @@ class DurableOperations(LambdaContext):
                 f"Qualifier {reference.qualifier!r} is an alias: name a version or none.",
                 Type="User",
             )
-        selected = [
-            execution
-            for execution in self.engine.executions(function.region, function.name)
-            if _matches(execution, call.params, reference.qualifier)
-        ]
-        if call.params.get("ReverseOrder"):
-            selected.reverse()
+        ordered = list(self.engine.executions(function.region, function.name))
+        if not call.params.get("ReverseOrder"):
+            ordered.reverse()
+        left = _behind(ordered, call.params.get("Marker"))
+        selected = [execution for execution in left if _matches(execution, call.params, reference.qualifier)]
         size = min(call.params.get("MaxItems") or DEFAULT_PAGE, MAX_PAGE)
-        start = _offset(call.params.get("Marker"))
-        page = {"DurableExecutions": [_summary(execution) for execution in selected[start : start + size]]}
-        return page | ({"NextMarker": str(start + size)} if start + size < len(selected) else {})
+        page = {"DurableExecutions": [_summary(execution) for execution in selected[:size]]}
+        return page | ({"NextMarker": selected[size - 1].durable_execution_arn} if size < len(selected) else {})
 
     def stop_durable_execution(self, call: Call) -> Mapping[str, Any]:
         """StopDurableExecution."""
@@ -136,9 +136,11 @@ def _summary(execution: Execution) -> dict[str, Any]:
     return shown | ({"EndTimestamp": operation.end_timestamp} if operation.end_timestamp else {})
 
 
-def _offset(marker: str | None) -> int:
+def _behind(ordered: Sequence[Execution], marker: str | None) -> Sequence[Execution]:
+    """What comes after the execution that ``marker`` names."""
     if not marker:
-        return 0
-    if not marker.isdigit():
-        raise AwsError("InvalidParameterValueException", f"Invalid Marker {marker!r}.", Type="User")
-    return int(marker)
+        return ordered
+    for place, execution in enumerate(ordered):
+        if execution.durable_execution_arn == marker:
+            return ordered[place + 1 :]
+    raise AwsError("InvalidParameterValueException", f"Invalid Marker {marker!r}.", Type="User")

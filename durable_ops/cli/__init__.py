@@ -1,0 +1,1 @@
+"""The command ``durable-ops``: options, tables, progress, exit codes. Knows of ``ops``: the modules beside this folder."""
