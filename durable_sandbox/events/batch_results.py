@@ -30,7 +30,7 @@ def read_answer(payload: bytes, identifiers: Collection[str]) -> BatchAnswer:
     malformed = BatchAnswer(frozenset(identifiers), malformed=True)
     try:
         answer = _parsed(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return malformed
     items = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     if items is None:

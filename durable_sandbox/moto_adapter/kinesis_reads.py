@@ -88,7 +88,9 @@ def position_of(stream: Stream, shard: Shard, kind: str, number: str | None, tim
         )
     with stream.changed:
         if number is not None:
-            return _checked(stream, shard, number) + (kind == "AFTER_SEQUENCE_NUMBER")
+            at = _checked(stream, shard, number)
+            # A ContinuationSequenceNumber without records is no record's: there is nothing to go behind.
+            return at + (kind == "AFTER_SEQUENCE_NUMBER" and kinesis_shard.is_of_a_record(at))
         if timestamp is not None:
             if timestamp > kinesis_shard.now():
                 raise invalid("The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.")
@@ -134,6 +136,7 @@ def get_records(stream: Stream, iterator: Iterator, limit: int | None) -> str:
         rest = (
             _children(stream, shard) if page.at_end else f',"NextShardIterator":"{issue(stream, shard, page.position)}"'
         )
+        stream.was_read(_millis(page))
     return f'{{"Records":[{_texts(page)}],"MillisBehindLatest":{_millis(page)}{rest}}}'
 
 

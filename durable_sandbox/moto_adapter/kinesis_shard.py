@@ -47,6 +47,11 @@ def origin(number: int) -> tuple[int, int] | None:
     return int(digits[1:10], 16), int(digits[38:46], 16)
 
 
+def is_of_a_record(number: int) -> bool:
+    """Whether a record may have that number; the position behind the newest record ends otherwise."""
+    return f"{number:x}".endswith("2")
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record; ``text`` is the JSON that GetRecords gives of it, ``size`` its data and partition key in bytes."""

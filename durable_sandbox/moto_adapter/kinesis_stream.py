@@ -65,7 +65,17 @@ class Stream(models.Stream):
         self._next_shard = 0
         self._routes: list[Shard] = []
         self.max_record_kib = DEFAULT_RECORD_KIB
+        self._behind: int | None = None
         super().__init__(*args, **kwargs)
+
+    def was_read(self, behind: int) -> None:
+        """GetRecords has told its reader to be ``behind`` milliseconds."""
+        self._behind = max(self._behind or 0, behind)
+
+    def take_behind(self) -> int | None:
+        """The most that a reader was behind since the last time; None if nobody read."""
+        behind, self._behind = self._behind, None
+        return behind
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,11 @@ variable "batching_window" {
     condition     = var.batching_window >= 0 && var.batching_window <= 300 && floor(var.batching_window) == var.batching_window
     error_message = "batching_window is ${var.batching_window}: a mapping collects for 0 to 300 seconds. Choose a whole number in that range."
   }
+
+  validation {
+    condition     = var.maximum_record_age_seconds == -1 || var.batching_window < var.maximum_record_age_seconds
+    error_message = "batching_window is ${var.batching_window} and maximum_record_age_seconds ${var.maximum_record_age_seconds}: a record that waits for its batch would be given up before it is tried. Set batching_window below ${var.maximum_record_age_seconds}."
+  }
 }
 
 variable "bisect_batch_on_function_error" {
@@ -201,7 +206,12 @@ variable "name" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]+$", var.name))
+    condition     = var.name != ""
+    error_message = "name is empty: the on-failure queue, its dead-letter queue and the policy are named by it. Give it one, such as orders."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]*$", var.name))
     error_message = "name is \"${var.name}\": queue names hold letters, digits, - and _ only. Remove the other characters."
   }
 
@@ -316,7 +326,7 @@ variable "starting_position_timestamp" {
 
   validation {
     condition     = (var.starting_position_timestamp != null) == (var.starting_position == "AT_TIMESTAMP")
-    error_message = "starting_position is \"${var.starting_position}\" and starting_position_timestamp is ${var.starting_position_timestamp == null ? "null" : "given"}: AT_TIMESTAMP needs one, nothing else takes one. Give it, or remove it."
+    error_message = "starting_position is \"${var.starting_position}\" and starting_position_timestamp is ${var.starting_position_timestamp == null ? "null: AT_TIMESTAMP begins at a time. Give starting_position_timestamp, as 2025-01-31T12:00:00Z, or take TRIM_HORIZON." : "given: only AT_TIMESTAMP begins at a time. Remove it, or set starting_position to AT_TIMESTAMP."}"
   }
 
   # Whole seconds of UTC, as the provider reads it back: another form of the same time would be a new mapping at each apply.

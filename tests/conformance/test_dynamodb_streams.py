@@ -88,7 +88,7 @@ def test_2_4_a_stream_of_keys_has_no_images(streams: Streams) -> None:
 def test_2_1_latest_does_not_see_what_was_before(streams: Streams) -> None:
     table = streams.table()
     streams.write(table, {"n": 1}, {"n": 2})
-    streams.map(table, StartingPosition="LATEST")
+    uuid = streams.map(table, StartingPosition="LATEST")
     later = iter(range(3, 1000))
 
     def write_until_seen() -> list[Seen] | None:
@@ -97,6 +97,10 @@ def test_2_1_latest_does_not_see_what_was_before(streams: Streams) -> None:
 
     seen = eventually(write_until_seen)
     assert min(number for one in seen for number in one.numbers) >= 3
+    streams.bench.update(uuid, Enabled=False)
+    streams.write(table, {"n": 1000})
+    streams.bench.update(uuid, Enabled=True)
+    streams.until_number(table, 1000)
 
 
 def test_2_1_batches_keep_the_order_of_the_shard_and_an_update_the_position(streams: Streams) -> None:

@@ -1356,3 +1356,18 @@ run "refuses_tumbling_window_in_parallel" {
 
   expect_failures = [var.tumbling_window_seconds]
 }
+
+run "refuses_a_window_as_long_as_the_age" {
+  command = plan
+
+  module {
+    source = "./modules/stream-consumer"
+  }
+
+  variables {
+    batching_window            = 60
+    maximum_record_age_seconds = 60
+  }
+
+  expect_failures = [var.batching_window]
+}

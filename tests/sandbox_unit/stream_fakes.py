@@ -165,11 +165,13 @@ class FakeStream:
     fakes: list[FakeShard]
     pause_s: float = 0.01
     refuse: AwsError | None = None
+    hidden: set[str] = field(default_factory=set)
 
     async def shards(self) -> list[Shard]:
         if self.refuse is not None:
             raise self.refuse
-        return [Shard(one.shard_id, one.parents, one.closed) for one in self.fakes]
+        shown = [one for one in self.fakes if one.shard_id not in self.hidden]
+        return [Shard(one.shard_id, one.parents, one.closed) for one in shown]
 
     async def retention_s(self) -> float:
         return 86_400.0

@@ -18,7 +18,7 @@ from kinesis_support import FIRST, MAX_HASH, Clock, Reader, refused
 from server_support import Running, running
 
 from durable_sandbox.iam.actions import needs
-from durable_sandbox.moto_adapter import kinesis_shard
+from durable_sandbox.moto_adapter import kinesis_reads, kinesis_shard
 
 ACCOUNT = "123456789012"
 _names = itertools.count()
@@ -321,6 +321,21 @@ def test_a_record_wakes_a_subscription(
             time.sleep(0.01)
         put(kinesis, name, b"now")
         assert data(waiting.result(20)["Records"]) == [b"now"]
+
+
+def test_a_reader_may_subscribe_again_and_again_while_nothing_comes(
+    kinesis: Any, name: str, consumer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The continuation of an empty event names no record: whoever goes on behind it must not walk off the shard."""
+    monkeypatch.setattr(kinesis_reads, "_WAIT_SECONDS", 0.001)
+    for kind in ("AFTER_SEQUENCE_NUMBER", "AT_SEQUENCE_NUMBER"):
+        event = subscribed(kinesis, consumer, "LATEST")
+        for _ in range(20):
+            event = subscribed(kinesis, consumer, kind, SequenceNumber=event["ContinuationSequenceNumber"])
+            assert event["Records"] == []
+        put = kinesis.put_record(StreamName=name, PartitionKey="k", Data=kind.encode())
+        event = subscribed(kinesis, consumer, kind, SequenceNumber=event["ContinuationSequenceNumber"])
+        assert [record["SequenceNumber"] for record in event["Records"]] == [put["SequenceNumber"]]
 
 
 def test_the_end_of_a_subscribed_shard_names_its_children(kinesis: Any, name: str, consumer: str) -> None:

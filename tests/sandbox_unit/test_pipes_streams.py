@@ -216,7 +216,7 @@ def test_faults_of_aws_and_throttles_are_no_tries() -> None:
 def test_a_record_that_is_too_old_is_given_up_with_that_condition() -> None:
     async def scenario(bench: StreamBench) -> None:
         bench.api.put({"n": 1})
-        bench.api.refused["Invoke"] = THROTTLED
+        bench.answers(lambda payload: failing(*payload))
         await bench.pipe(MaximumRecordAgeInSeconds=60, DeadLetterConfig={"Arn": DEAD})
         await until(lambda: bool(bench.dead()))
         assert bench.dead()[0]["context"]["condition"] == "RecordAgeExceeded"

@@ -210,3 +210,61 @@ def test_a_poisoned_record_holds_up_only_its_own_shard() -> None:
         return poisoned(1)(batch) if batch else HANDLED
 
     run(scenario, Bench(FakeStream([bad, good]), FakeTarget(answer)))
+
+
+def test_a_pause_keeps_the_tries_that_a_batch_had() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.start(maximum_retries=3)
+        await until(lambda: len(bench.target.tried) == 2)
+        await bench.consumer.stop()
+        before = len(bench.target.tried)
+        bench.start()
+        await until(lambda: bench.target.given_up)
+        assert len(bench.target.tried) == 4, f"{before} before the pause"
+        assert bench.target.given_up[0].batch.tries == 4
+
+    run(scenario, Bench(FakeStream([FakeShard("s", held=[record(1)])]), FakeTarget(poisoned(1))))
+
+
+def test_another_factor_spreads_what_had_begun_over_other_lanes() -> None:
+    held = [record(n, key=f"key-{n}") for n in range(1, 21)]
+
+    async def scenario(bench: Bench) -> None:
+        bench.start(parallelization_factor=4, maximum_retries=-1)
+        await until(lambda: len(bench.target.tried) >= 4)
+        await bench.consumer.stop()
+        bench.target.answer = lambda _: HANDLED
+        bench.target.tries.clear()
+        bench.start(parallelization_factor=2)
+        await until(lambda: sorted(bench.seen) == list(range(1, 21)))
+
+    run(scenario, Bench(FakeStream([FakeShard("s", held=held)]), FakeTarget(poisoned(*range(1, 21)))))
+
+
+def test_lanes_in_trouble_do_not_age_each_others_records() -> None:
+    """Ten lanes that wait a minute each have waited a minute, not ten."""
+    held = [record(n, key=f"key-{n}") for n in range(1, 41)]
+
+    async def scenario(bench: Bench) -> None:
+        bench.start(parallelization_factor=10, batch_size=1, maximum_retries=-1, maximum_age=600)
+        await until(lambda: bench.target.given_up, within=10)
+        tries = max(given_up.batch.tries for given_up in bench.target.given_up)
+        # 1 + 2 + 4 + ... + 32 and then 60 seconds each: some fifteen tries in ten minutes.
+        assert tries >= 13
+
+    run(scenario, Bench(FakeStream([FakeShard("s", held=held)]), FakeTarget(poisoned(*range(1, 41)))))
+
+
+def test_a_shard_that_the_stream_forgets_while_it_is_read_ends_and_lets_its_children_begin() -> None:
+    parent = FakeShard("parent", held=[record(1)])
+    child = FakeShard("child", ("parent",), held=[record(2)])
+    stream = FakeStream([parent, child])
+
+    async def scenario(bench: Bench) -> None:
+        bench.start()
+        await until(lambda: bench.seen == [1])
+        parent.refuse = AwsError("ResourceNotFoundException", "no such shard")
+        stream.hidden = {"parent"}
+        await until(lambda: bench.seen == [1, 2])
+
+    run(scenario, Bench(stream))

@@ -23,20 +23,20 @@ from stream_fakes import (
     until,
 )
 
-from durable_sandbox.events.streams.aging import ShardAge
+from durable_sandbox.events.streams.aging import LaneAge
 from durable_sandbox.events.streams.batches import Outcome, Result, Splitting
-from durable_sandbox.events.streams.lane import Lane
+from durable_sandbox.events.streams.lane import GivenUp, Lane
 from durable_sandbox.events.streams.tumbling import TumblingLane
 
 Scenario = Callable[[Lane, FakeTarget], Awaitable[None]]
 
 
-def run(scenario: Scenario, target: FakeTarget | None = None, age: ShardAge | None = None, **changes: Any) -> None:
+def run(scenario: Scenario, target: FakeTarget | None = None, age: LaneAge | None = None, **changes: Any) -> None:
     """Run ``scenario`` with a lane that has started."""
 
     async def main() -> None:
         used = target or FakeTarget()
-        lane = Lane("shard", rules(**changes), used, age or ShardAge())
+        lane = Lane("shard", rules(**changes), used, age or LaneAge())
         lane.start()
         try:
             async with asyncio.timeout(20):
@@ -137,7 +137,7 @@ def test_an_age_limit_ends_a_failing_record_after_as_many_tries_as_on_aws() -> N
 
 def test_back_off_that_was_skipped_before_a_record_came_does_not_age_it() -> None:
     now = [1000.0]
-    age = ShardAge(lambda: now[0])
+    age = LaneAge(lambda: now[0])
     age.skip(30)
     now[0] = 1010
     age.skip(60)
@@ -151,9 +151,10 @@ def test_a_pause_lets_the_running_try_end_and_keeps_the_rest() -> None:
     async def scenario(lane: Lane, target: FakeTarget) -> None:
         lane.add(records(5))
         await until(lambda: lane.busy)
-        left = await lane.stop()
+        begun, queued = await lane.stop()
         assert target.tried == [[1, 2]]
-        assert numbers(left) == [3, 4, 5]
+        assert begun == []
+        assert numbers(queued) == [3, 4, 5]
 
     run(scenario, FakeTarget(takes_s=0.1), batch_size=2)
 
@@ -163,26 +164,61 @@ def test_a_pause_between_tries_does_not_wait_for_the_next() -> None:
         lane.add(records(2))
         await until(lambda: len(target.tried) == 1 and not lane.busy)
         async with asyncio.timeout(1):
-            assert numbers(await lane.stop()) == [1, 2]
+            begun, queued = await lane.stop()
+        assert [(numbers(batch.records), batch.tries) for batch in begun] == [([1, 2], 1)]
+        assert queued == []
 
     run(scenario, FakeTarget(lambda _: FAILED), scaled=lambda _: 60.0)
 
 
-def test_a_fault_of_the_target_loses_nothing() -> None:
+def test_a_fault_of_the_target_is_a_failed_try_so_that_it_ends_as_one() -> None:
     faults = [True]
 
-    def answer(_: Any) -> Outcome:
-        if faults:
-            faults.pop()
+    def answer(batch: Any) -> Outcome:
+        if faults or numbers(batch) == [2]:
+            faults.clear()
             raise RuntimeError("out of order")
         return HANDLED
 
     async def scenario(lane: Lane, target: FakeTarget) -> None:
         lane.add(records(2))
         await lane.idle.wait()
-        assert target.tried == [[1, 2], [1, 2]]
+        assert target.tried == [[1, 2], [1], [2], [2]]
+        assert [numbers(one.batch.records) for one in target.given_up] == [[2]]
 
-    run(scenario, FakeTarget(answer))
+    run(scenario, FakeTarget(answer), splitting=Splitting(on_error=True), maximum_retries=1)
+
+
+def test_what_cannot_be_given_up_is_tried_again() -> None:
+    class Deaf(FakeTarget):
+        heard = 0
+
+        async def give_up(self, given_up: GivenUp) -> None:
+            self.heard += 1
+            if self.heard == 1:
+                raise RuntimeError("deaf")
+            await super().give_up(given_up)
+
+    target = Deaf(lambda _: FAILED)
+
+    async def scenario(lane: Lane, _: FakeTarget) -> None:
+        lane.add(records(1))
+        await lane.idle.wait()
+        assert len(target.given_up) == 1
+
+    run(scenario, target, maximum_retries=0)
+
+
+def test_waiting_for_a_throttle_ages_by_the_clock_alone() -> None:
+    answers = [NOT_RUN] * 12
+
+    async def scenario(lane: Lane, target: FakeTarget) -> None:
+        lane.add(records(1))
+        await lane.idle.wait()
+        assert len(target.tried) == 13, "the back-off alone would pass 60 seconds at the seventh"
+        assert target.given_up == []
+
+    run(scenario, FakeTarget(lambda _: answers.pop() if answers else HANDLED), maximum_age=60)
 
 
 # --- tumbling windows --------------------------------------------------------------------------------------------------
@@ -192,7 +228,7 @@ def tumble(scenario: Callable[[TumblingLane, FakeTarget], Awaitable[None]], targ
     """Run ``scenario`` with windows of one second."""
 
     async def main() -> None:
-        lane = TumblingLane("shard", rules(**changes), target, ShardAge(), source=STREAM, size_s=1)
+        lane = TumblingLane("shard", rules(**changes), target, LaneAge(), source=STREAM, size_s=1)
         lane.start()
         try:
             async with asyncio.timeout(20):

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 
-class ShardAge:
-    """Ages of a shard's records: what the clock says, and the back-off that was skipped since they arrived.
+class LaneAge:
+    """Ages of a lane's records: what the clock says, and the back-off that was skipped since they arrived.
 
     So MaximumRecordAgeInSeconds ends a record after as many tries as on AWS, at any time scale, while a record that only
     waited for its turn ages as its sender sees it.
@@ -30,3 +30,8 @@ class ShardAge:
         total = self._skipped[-1] if self._skipped else 0.0
         before = bisect.bisect_right(self._at, arrived)
         return self._now() - arrived + total - (self._skipped[before - 1] if before else 0.0)
+
+    def forget(self) -> None:
+        """No record is left that a wait has aged."""
+        self._at.clear()
+        self._skipped.clear()

@@ -65,13 +65,15 @@ class Splitting:
 class Verdict:
     """``done``: records that need no more tries; ``rest``: batches to try, in order; ``given_up``: out of tries.
 
-    ``waits``: whether a back-off comes before the next try.
+    ``waits``: whether a back-off comes before the next try; ``ages``: whether it counts in full where it is shortened,
+    as after a try that failed. What keeps the code from running (a throttle) lasts as long as it lasts.
     """
 
     done: tuple[StreamRecord, ...] = ()
     rest: tuple[Batch, ...] = ()
     given_up: Batch | None = None
     waits: bool = False
+    ages: bool = False
 
 
 def judge(batch: Batch, outcome: Outcome, *, maximum_retries: int, splitting: Splitting) -> Verdict:
@@ -106,4 +108,4 @@ def _again(done: tuple[StreamRecord, ...], left: tuple[StreamRecord, ...], tries
     tried = Batch(left, tries)
     if maximum_retries != UNLIMITED and tries > maximum_retries:
         return Verdict(done=done, given_up=tried)
-    return Verdict(done=done, rest=(tried,), waits=True)
+    return Verdict(done=done, rest=(tried,), waits=True, ages=True)

@@ -18,14 +18,14 @@ from durable_sandbox.events.mapping_calls import Problems
 from durable_sandbox.events.pipe_calls import backoff_seconds
 from durable_sandbox.events.streams.batches import Splitting
 from durable_sandbox.events.streams.lane import LaneRules, Target
-from durable_sandbox.events.streams.reader import TRIM_HORIZON, Position, Shard, StreamReader
+from durable_sandbox.events.streams.reader import LATEST, TRIM_HORIZON, Position, Shard, StreamReader
 from durable_sandbox.events.streams.shard import ShardConsumer, ShardEvents, ShardProgress
 from durable_sandbox.events.streams.spec import UNLIMITED, StartingPosition, StreamSpec
 
 LOG = logging.getLogger(__name__)
 
-# How soon a new shard is noticed; AWS does not say.
-_DISCOVERY_S = 60.0
+# How soon a shard is noticed that comes of itself; AWS does not say. Those that come of others are looked for at their end.
+_DISCOVERY_S = 600.0
 
 
 class StreamConsumer:
@@ -90,16 +90,17 @@ class StreamConsumer:
             await asyncio.wait({task})
 
     async def _discover(self, spec: StreamSpec, reader: StreamReader, target: Target) -> None:
-        failures = 0
+        failures, rules = 0, None
         while True:
             self._again.clear()
             try:
                 await self._retire()
-                rules = self._rules(spec, await reader.retention_s())
+                if rules is None:
+                    rules = self._rules(spec, await reader.retention_s())
                 self._begin(spec, await reader.shards(), reader, rules, target)
-            except AwsError as error:
+            except Exception as error:  # noqa: BLE001 - discovery must not die unseen
                 failures += 1
-                self._problems.note("list", f"Cannot list the shards of {spec.stream}: {error.code}: {error.message}")
+                self._explain(spec, error)
                 await asyncio.sleep(self._time.scaled(backoff_seconds(failures)))
                 continue
             failures = 0
@@ -109,6 +110,14 @@ class StreamConsumer:
                     await self._again.wait()
             except TimeoutError:
                 continue
+
+    def _explain(self, spec: StreamSpec, error: Exception) -> None:
+        if isinstance(error, AwsError):
+            why = f"{error.code}: {error.message}"
+        else:
+            LOG.error("listing the shards of %s failed unexpectedly", spec.stream, exc_info=error)
+            why = f"Internal error of the sandbox: {type(error).__name__}: {error}"
+        self._problems.note("list", f"Cannot list the shards of {spec.stream}: {why}")
 
     def _begin(
         self, spec: StreamSpec, shards: Sequence[Shard], reader: StreamReader, rules: LaneRules, target: Target
@@ -143,9 +152,12 @@ class StreamConsumer:
                 del self._running[shard_id]
 
     def _forget(self, listed: set[str]) -> None:
-        """Shards that the stream itself has forgotten."""
-        for shard_id in self._progress.keys() - listed - self._running.keys():
-            del self._progress[shard_id]
+        """Shards that the stream itself has forgotten; one that is being worked on ends when it cannot be read."""
+        for shard_id in self._progress.keys() - listed:
+            if shard_id in self._running:
+                self._progress[shard_id].forgotten = True
+            else:
+                del self._progress[shard_id]
 
     def _may_begin(self, shard: Shard) -> bool:
         parents = [self._progress[parent] for parent in shard.parents if parent in self._progress]
@@ -160,7 +172,7 @@ class StreamConsumer:
         if shard.closed:
             return None
         # Kinesis: by the time of the start, so that nothing falls between the start and the first read.
-        return Position("AT_TIMESTAMP", timestamp=self._first_start) if spec.is_kinesis else Position("LATEST")
+        return Position("AT_TIMESTAMP", timestamp=self._first_start) if spec.is_kinesis else LATEST
 
     def _rules(self, spec: StreamSpec, retention_s: float) -> LaneRules:
         return LaneRules(

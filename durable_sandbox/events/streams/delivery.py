@@ -7,6 +7,7 @@ conditions).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.batch_results import BatchAnswer, read_answer
 from durable_sandbox.events.failures import Failure, kind_of
-from durable_sandbox.events.mapping_calls import MappingCalls, Problems
+from durable_sandbox.events.mapping_calls import LOG, MappingCalls, Problems
 from durable_sandbox.events.streams.batches import Outcome, Result
 from durable_sandbox.events.streams.destination import FailureDestination
 from durable_sandbox.events.streams.lane import GivenUp
@@ -25,7 +26,7 @@ FUNCTION_FAILED = "Function call failed"
 
 
 class FunctionTarget:
-    """The mapping's function, with its on-failure destination."""
+    """The mapping's function, with its on-failure destination. ``ages``: takes IteratorAge of each invocation."""
 
     def __init__(
         self,
@@ -34,12 +35,14 @@ class FunctionTarget:
         counts: StreamCounts,
         problems: Problems,
         destination: FailureDestination | None,
+        ages: list[float],
     ) -> None:
         self._spec = spec
         self._calls = calls
         self._counts = counts
         self._problems = problems
         self._destination = destination
+        self._ages = ages
         self._region = Arn.parse(spec.function_arn).region
 
     async def deliver(
@@ -52,6 +55,7 @@ class FunctionTarget:
             "InvocationType": "RequestResponse",
             "Payload": event_of(records, window).encode(),
         }
+        age = max(0.0, time.time() - records[-1].arrived) if records else 0.0
         try:
             answer = await self._calls.own(self._region, "lambda", "Invoke", params)
         except AwsError as error:
@@ -61,6 +65,7 @@ class FunctionTarget:
             return Outcome(Result.NOT_RUN)
         self._problems.solved("invoke")
         self._counts.invoked += len(records)
+        self._ages.append(age * 1000)
         outcome = self._read(answer, records, in_window=window is not None)
         self._count_failures(outcome, len(records))
         return outcome
@@ -80,6 +85,7 @@ class FunctionTarget:
         version = str(answer.get("ExecutedVersion") or "$LATEST")
         request_id = str(answer.get("RequestId") or "")
         if answer.get("FunctionError"):
+            LOG.info("mapping %s: %d records failed: %s", self._spec.uuid, len(records), _message_of(answer))
             return Outcome(Result.FAILED, 0, str(answer["FunctionError"]), version, request_id)
         payload = bytes(answer.get("Payload") or b"")
         state = _state(payload) if in_window else None
@@ -103,10 +109,20 @@ class FunctionTarget:
         self._counts.failed += size - (outcome.first_failed if outcome.result is Result.PARTIAL else 0)
 
 
+def _message_of(answer: Mapping[str, Any]) -> str:
+    """The function's error, in a line."""
+    try:
+        error = json.loads(bytes(answer.get("Payload") or b"null"))
+    except (ValueError, RecursionError):
+        error = None
+    message = error.get("errorMessage") if isinstance(error, dict) else None
+    return str(message or answer["FunctionError"]).partition("\n")[0]
+
+
 def _state(payload: bytes) -> Any:
     """``state`` of an answer; None if it has none, which a tumbling window takes for a failure."""
     try:
         answer = json.loads(payload or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer.get("state") if isinstance(answer, dict) else None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from durable_sandbox.events.pipe_calls import backoff_seconds
-from durable_sandbox.events.streams.aging import ShardAge
-from durable_sandbox.events.streams.batches import Batch, Outcome, Splitting, Verdict, judge
+from durable_sandbox.events.streams.aging import LaneAge
+from durable_sandbox.events.streams.batches import Batch, Outcome, Result, Splitting, Verdict, judge
 from durable_sandbox.events.streams.records import StreamRecord
 from durable_sandbox.events.streams.spec import UNLIMITED
 
@@ -69,7 +69,7 @@ class LaneRules:
 class Lane:
     """Processes records in the order in which they are added, from ``start`` to ``stop``."""
 
-    def __init__(self, shard_id: str, rules: LaneRules, target: Target, age: ShardAge) -> None:
+    def __init__(self, shard_id: str, rules: LaneRules, target: Target, age: LaneAge) -> None:
         self._shard_id = shard_id
         self._rules = rules
         self._target = target
@@ -87,9 +87,10 @@ class Lane:
         self.idle.set()
 
     @property
-    def waiting(self) -> int:
-        """Records that were added and are not done."""
-        return len(self._queue) + sum(len(batch.records) for batch in self._current)
+    def waiting(self) -> tuple[int, int]:
+        """Records that were added and are not done, and their bytes."""
+        trying = [record for batch in self._current for record in batch.records]
+        return len(self._queue) + len(trying), self._queued_bytes + sum(record.size for record in trying)
 
     def add(self, records: Iterable[StreamRecord]) -> None:
         """Append ``records``."""
@@ -99,18 +100,24 @@ class Lane:
             self.idle.clear()
         self._changed.set()
 
+    def restore(self, batches: Iterable[Batch]) -> None:
+        """Go on with what a lane before this one had begun."""
+        self._current.extend(batches)
+        if self._current:
+            self.idle.clear()
+
     def start(self) -> None:
         """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"lane-{self._shard_id}")
 
-    async def stop(self) -> list[StreamRecord]:
-        """Let the try that is running end, and return what is not done, in order."""
+    async def stop(self) -> tuple[list[Batch], list[StreamRecord]]:
+        """Let the try that is running end, and return what was begun and what was not, in order."""
         self._stopping = True
         if self._task is not None:
             if not self.busy:
                 self._task.cancel()
             await asyncio.wait({self._task})
-        return [*(record for batch in self._current for record in batch.records), *self._queue]
+        return list(self._current), list(self._queue)
 
     async def abort(self) -> None:
         """End now."""
@@ -127,16 +134,17 @@ class Lane:
             if not self._current:
                 self._current.append(Batch(await self._collect()))
             try:
-                waits = await self._step()
+                verdict = await self._step()
             except Exception:
-                # Nothing is done that was not recorded as done: the same batch is tried again.
-                LOG.exception("shard %s: a batch failed unexpectedly", self._shard_id)
-                waits = True
-            failures = failures + 1 if waits else 0
+                # Only the telling of what is given up comes here, and that is not given up: the batch is tried again.
+                LOG.exception("shard %s: a batch could not be given up", self._shard_id)
+                verdict = Verdict(waits=True)
+            failures = failures + 1 if verdict.waits else 0
             if self._has_nothing():
+                self._age.forget()
                 self.idle.set()
-            if waits and not self._stopping:
-                await self._back_off(failures)
+            if verdict.waits and not self._stopping:
+                await self._back_off(failures, ages=verdict.ages)
 
     def _has_nothing(self) -> bool:
         return not self._current and not self._queue
@@ -176,13 +184,21 @@ class Lane:
         return True
 
     async def _try(self, batch: Batch) -> Outcome:
+        """Try ``batch``; a fault of the sandbox is a failed try, so that it ends as one."""
+        try:
+            return await self._deliver(batch)
+        except Exception:
+            LOG.exception("shard %s: a try failed unexpectedly", self._shard_id)
+            return Outcome(Result.FAILED)
+
+    async def _deliver(self, batch: Batch) -> Outcome:
         return await self._target.deliver(self._shard_id, batch.records)
 
     def _judge(self, batch: Batch, outcome: Outcome) -> Verdict:
         return judge(batch, outcome, maximum_retries=self._rules.maximum_retries, splitting=self._rules.splitting)
 
-    async def _step(self) -> bool:
-        """Try the first batch once, or give up what is too old of it; whether a wait comes next."""
+    async def _step(self) -> Verdict:
+        """Try the first batch once, or give up what is too old of it."""
         batch = self._current[0]
         old = self._expired(batch)
         self.busy = True
@@ -190,13 +206,13 @@ class Lane:
             if old:
                 await self._give_up(Batch(batch.records[:old], max(1, batch.tries)), TOO_OLD, None)
                 self._replace(Batch(batch.records[old:], batch.tries) if old < len(batch.records) else None)
-                return False
+                return Verdict()
             outcome = await self._try(batch)
             verdict = self._judge(batch, outcome)
             if verdict.given_up is not None:
                 await self._give_up(verdict.given_up, RETRIES_EXHAUSTED, outcome)
             self._replace(*verdict.rest)
-            return verdict.waits
+            return verdict
         finally:
             self.busy = False
 
@@ -221,8 +237,9 @@ class Lane:
     def _window_of(self, batch: Batch) -> Mapping[str, Any] | None:  # noqa: ARG002 - for windows to override
         return None
 
-    async def _back_off(self, failures: int) -> None:
+    async def _back_off(self, failures: int, *, ages: bool) -> None:
         modelled = backoff_seconds(failures)
         pause = self._rules.scaled(modelled)
         await asyncio.sleep(pause)
-        self._age.skip(modelled - pause)
+        if ages:
+            self._age.skip(modelled - pause)

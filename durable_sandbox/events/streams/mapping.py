@@ -35,6 +35,7 @@ class StreamMappingPoller:
         function: FunctionLookup,
     ) -> None:
         self.counts = StreamCounts()
+        self._ages: list[float] = []
         self._factor = spec.stream.parallelization_factor
         self._problems = Problems(f"mapping {spec.uuid}")
         self._calls = MappingCalls(api, identities, time, function)
@@ -56,6 +57,12 @@ class StreamMappingPoller:
         """What keeps the mapping from working, if anything does."""
         return self._problems.text
 
+    def take_iterator_ages(self) -> list[float]:
+        """Of each invocation since the last time, the age of its last record in milliseconds."""
+        ages = self._ages.copy()
+        self._ages.clear()
+        return ages
+
     def start(self, spec: StreamMappingSpec) -> None:
         """Poll as ``spec`` says."""
         self._factor = spec.stream.parallelization_factor
@@ -68,7 +75,7 @@ class StreamMappingPoller:
             destination = FailureDestination(
                 spec.uuid, spec.function_arn, spec.stream, spec.stream.on_failure, self._calls
             )
-        target = FunctionTarget(spec, self._calls, self.counts, self._problems, destination)
+        target = FunctionTarget(spec, self._calls, self.counts, self._problems, destination, self._ages)
         self._consumer.start(spec.stream, reader, target)
 
     async def pause(self) -> None:

@@ -37,6 +37,7 @@ class Position:
 
 
 TRIM_HORIZON = Position("TRIM_HORIZON")
+LATEST = Position("LATEST")
 
 
 def after(record_number: str) -> Position:
@@ -261,6 +262,8 @@ class _DynamoDbShard:
         self._origin = origin
 
     async def read(self, position: Position, limit: int) -> Page:
+        if position.kind == LATEST.kind:
+            return Page((), await self._newest())
         try:
             answer, ended = await self._pages.page(position, min(limit, _DYNAMODB_PAGE))
         except AwsError as error:
@@ -270,6 +273,18 @@ class _DynamoDbShard:
             answer, ended = await self._pages.page(TRIM_HORIZON, min(limit, _DYNAMODB_PAGE))
         records = [dynamodb_record(raw, self._origin) for raw in answer["Records"]]
         return Page(records, None if ended else self._pages.following)
+
+    async def _newest(self) -> Position | None:
+        """Behind what is there now, by its number: asked for anew, LATEST would pass over what came during a pause."""
+        position: Position | None = TRIM_HORIZON
+        while position is not None:
+            answer, ended = await self._pages.page(position, _DYNAMODB_PAGE)
+            if ended:
+                return None
+            if not answer["Records"]:
+                return position
+            position = self._pages.following
+        return None
 
 
 def _shard(raw: Mapping[str, Any], parent_members: Sequence[str]) -> Shard:

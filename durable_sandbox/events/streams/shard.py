@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.failures import Failure, kind_of
 from durable_sandbox.events.mapping_calls import Problems
 from durable_sandbox.events.pipe_calls import backoff_seconds
-from durable_sandbox.events.streams.aging import ShardAge
+from durable_sandbox.events.streams.aging import LaneAge
+from durable_sandbox.events.streams.batches import Batch
 from durable_sandbox.events.streams.lane import Lane, LaneRules, Target
 from durable_sandbox.events.streams.reader import Position, ShardReader
 from durable_sandbox.events.streams.records import StreamRecord, passes
@@ -24,24 +25,32 @@ LOG = logging.getLogger(__name__)
 _PAGE = 10_000
 # GetRecords takes five calls a second a shard: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 _BETWEEN_PAGES_S = 0.2
-# Records read ahead of their lanes; one lane in trouble must not fill the memory, nor stop the others at once.
+# Read ahead of the lanes: one in trouble must not fill the memory, nor stop the others at once.
 _READ_AHEAD_BATCHES = 20
+_READ_AHEAD_BYTES = 64 * 1024 * 1024
+_GONE = "ResourceNotFoundException"
 
 
 @dataclass(slots=True)
 class ShardProgress:
-    """Where a shard is; outlives pauses. ``position`` None: read to its end."""
+    """Where a shard is; outlives pauses. ``position`` None: read to its end.
+
+    ``begun``: batches with the tries that they had, by lane; ``backlog``: records that no batch has yet. ``forgotten``: the
+    stream lists the shard no more.
+    """
 
     shard_id: str
     position: Position | None
     backlog: list[StreamRecord] = field(default_factory=list)
-    windows: dict[int, OpenWindow | None] = field(default_factory=dict)
-    age: ShardAge = field(default_factory=ShardAge)
+    begun: dict[int, list[Batch]] = field(default_factory=dict)
+    windows: dict[int, OpenWindow] = field(default_factory=dict)
+    ages: dict[int, LaneAge] = field(default_factory=dict)
+    forgotten: bool = False
 
     @property
     def finished(self) -> bool:
         """Whether every record was dealt with."""
-        return self.position is None and not self.backlog
+        return self.position is None and not self.backlog and not self.begun and not self.windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,16 @@ class ShardConsumer:
 
     def start(self) -> None:
         """Begin with what a pause left."""
-        backlog, self.progress.backlog = self.progress.backlog, []
+        progress = self.progress
+        begun, progress.begun = progress.begun, {}
+        backlog, progress.backlog = progress.backlog, []
+        progress.windows = {}
+        if all(index < len(self._lanes) for index in begun) and self._lanes_of(begun):
+            for index, batches in begun.items():
+                self._lanes[index].restore(batches)
+        else:  # other lanes than before: their tries begin anew
+            left = [record for batches in begun.values() for batch in batches for record in batch.records]
+            backlog = sorted([*left, *backlog], key=lambda record: record.sequence)
         self._spread(backlog)
         for lane in self._lanes:
             lane.start()
@@ -102,9 +120,14 @@ class ShardConsumer:
         """Read no more and let the tries that are running end; what is not done waits in ``progress``."""
         await self._stop_reading()
         left = await asyncio.gather(*(lane.stop() for lane in self._lanes))
-        self.progress.backlog = sorted((record for lane in left for record in lane), key=lambda one: one.sequence)
+        queued = (record for _, records in left for record in records)
+        self.progress.backlog = sorted(queued, key=lambda record: record.sequence)
+        begun = {index: [batch for batch in batches if batch.records] for index, (batches, _) in enumerate(left)}
+        self.progress.begun = {index: batches for index, batches in begun.items() if batches}
         self.progress.windows = {
-            index: lane.window for index, lane in enumerate(self._lanes) if isinstance(lane, TumblingLane)
+            index: lane.window
+            for index, lane in enumerate(self._lanes)
+            if isinstance(lane, TumblingLane) and lane.window is not None
         }
 
     async def abort(self) -> None:
@@ -115,7 +138,7 @@ class ShardConsumer:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _lane(self, index: int) -> Lane:
-        shard_id, age = self.progress.shard_id, self.progress.age
+        shard_id, age = self.progress.shard_id, self.progress.ages.setdefault(index, LaneAge())
         if not self._spec.tumbling_window:
             return Lane(shard_id, self._rules, self._target, age)
         return TumblingLane(
@@ -133,17 +156,29 @@ class ShardConsumer:
             self._task.cancel()
             await asyncio.wait({self._task})
 
+    def _lane_of(self, record: StreamRecord) -> int:
+        return zlib.crc32(record.key.encode()) % len(self._lanes)
+
+    def _lanes_of(self, begun: Mapping[int, list[Batch]]) -> bool:
+        """Whether the records of ``begun`` still belong to the lanes that had begun with them."""
+        return all(
+            self._lane_of(record) == index
+            for index, batches in begun.items()
+            for batch in batches
+            for record in batch.records
+        )
+
     def _spread(self, records: list[StreamRecord]) -> None:
         shares: list[list[StreamRecord]] = [[] for _ in self._lanes]
         for record in records:
-            shares[zlib.crc32(record.key.encode()) % len(shares)].append(record)
+            shares[self._lane_of(record)].append(record)
         for lane, share in zip(self._lanes, shares, strict=True):
             lane.add(share)
 
     async def _run(self) -> None:
         failures = 0
         while self.progress.position is not None:
-            if sum(lane.waiting for lane in self._lanes) >= self._read_ahead:
+            if self._is_far_ahead():
                 await asyncio.sleep(_BETWEEN_PAGES_S)
                 continue
             try:
@@ -151,6 +186,8 @@ class ShardConsumer:
             except AwsError as error:
                 failures += 1
                 self._explain(error)
+                if error.code == _GONE and self.progress.forgotten:
+                    self.progress.position = None
                 pause = self._rules.scaled(backoff_seconds(failures))
             except Exception:
                 failures += 1
@@ -158,10 +195,15 @@ class ShardConsumer:
                 pause = self._rules.scaled(backoff_seconds(failures))
             else:
                 failures = 0
-                self._problems.solved("read")
+                self._problems.solved(self._activity)
             await asyncio.sleep(pause)
         await asyncio.gather(*(lane.idle.wait() for lane in self._lanes))
         self._events.finished()
+
+    def _is_far_ahead(self) -> bool:
+        waiting = [lane.waiting for lane in self._lanes]
+        too_many = sum(records for records, _ in waiting) >= self._read_ahead
+        return too_many or sum(size for _, size in waiting) >= _READ_AHEAD_BYTES
 
     async def _read(self, position: Position) -> float:
         """Read one page; seconds until the next."""
@@ -178,4 +220,8 @@ class ShardConsumer:
 
     def _explain(self, error: AwsError) -> None:
         if kind_of(error) not in (Failure.THROTTLE, Failure.INTERNAL):
-            self._problems.note("read", f"Cannot read {self._spec.source}: {error.code}: {error.message}")
+            self._problems.note(self._activity, f"Cannot read {self._spec.source}: {error.code}: {error.message}")
+
+    @property
+    def _activity(self) -> str:
+        return f"read {self.progress.shard_id}"

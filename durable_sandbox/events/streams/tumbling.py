@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from durable_sandbox.aws.arns import Arn
-from durable_sandbox.events.streams.aging import ShardAge
+from durable_sandbox.events.streams.aging import LaneAge
 from durable_sandbox.events.streams.batches import Batch, Outcome, Result, Verdict
 from durable_sandbox.events.streams.lane import Lane, LaneRules, Target
 from durable_sandbox.events.streams.records import StreamRecord
@@ -42,7 +42,7 @@ class TumblingLane(Lane):
         shard_id: str,
         rules: LaneRules,
         target: Target,
-        age: ShardAge,
+        age: LaneAge,
         *,
         source: Arn,
         size_s: int,
@@ -52,6 +52,8 @@ class TumblingLane(Lane):
         self._source = source
         self._size_s = size_s
         self.window = window
+        if window is not None:
+            self.idle.clear()
 
     def _has_nothing(self) -> bool:
         return super()._has_nothing() and self.window is None
@@ -86,7 +88,7 @@ class TumblingLane(Lane):
     def _goes_with(self, first: StreamRecord, record: StreamRecord) -> bool:
         return self._start_of(first) == self._start_of(record)
 
-    async def _try(self, batch: Batch) -> Outcome:
+    async def _deliver(self, batch: Batch) -> Outcome:
         if batch.records and self.window is None:
             self.window = OpenWindow(self._start_of(batch.records[0]))
         window = self.window
@@ -109,7 +111,7 @@ class TumblingLane(Lane):
         if batch.records:
             return super()._judge(batch, outcome)
         closed = outcome.result in (Result.HANDLED, Result.PARTIAL)
-        return Verdict() if closed else Verdict(rest=(batch,), waits=True)
+        return Verdict() if closed else Verdict(rest=(batch,), waits=True, ages=True)
 
     def _window_of(self, batch: Batch) -> dict[str, Any] | None:
         return None if self.window is None else self._context(self.window, batch)
