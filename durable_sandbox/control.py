@@ -1,4 +1,4 @@
-"""The sandbox's own routes, under ``/_sandbox/``: health, status, reset, environments, faults."""
+"""The sandbox's own routes, under ``/_sandbox/``: health, status, reset, environments, faults, alarms."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Control:
             ("POST", "/_sandbox/faults"): self._inject_faults,
             ("POST", "/_sandbox/reset"): self._reset,
             ("GET", "/_sandbox/iam"): self._iam,
+            ("GET", "/_sandbox/alarms"): self._alarms,
         }
 
     def add(self, method: str, path: str, handler: Handler) -> None:
@@ -120,6 +121,24 @@ class Control:
         if not wanted:
             return {"enforced": True, "roles": iam.roles()}
         return {"enforced": True, "report": iam.report(wanted[0])}
+
+    async def _alarms(self, _: HttpRequest) -> Mapping[str, Any]:
+        """Every alarm with its state; ``since`` when it was entered."""
+        found = sorted(self._sandbox.moto.alarms.alarms(), key=lambda alarm: (alarm.region, alarm.name))
+        return {
+            "alarms": [
+                {
+                    "region": alarm.region,
+                    "name": alarm.name,
+                    "type": "metric" if alarm.composite is None else "composite",
+                    "state": alarm.state,
+                    "since": alarm.since,
+                    "reason": alarm.reason,
+                    "metric": alarm.watches,
+                }
+                for alarm in found
+            ]
+        }
 
     async def _reset(self, _: HttpRequest) -> Mapping[str, Any]:
         await self._sandbox.reset()

@@ -26,11 +26,12 @@ from durable_sandbox.aws.identity import Identities
 from durable_sandbox.aws.protocol import ServiceProtocol
 from durable_sandbox.control import Control
 from durable_sandbox.enforcement import Enforcement
+from durable_sandbox.metrics.monitor import Monitor
 from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
 from durable_sandbox.moto_adapter.policies import Policies
 from durable_sandbox.routing import Destination, destination
-from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder
+from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monitor
 
 logger = logging.getLogger("durable_sandbox")
 
@@ -115,6 +116,8 @@ class Sandbox:
         self.logs = LogWriter(self.moto, self.identities, access, account=self.config.account)
         self.control = Control(self)
         self._authoriser: Authoriser = authoriser or self.iam or AllowAll()
+        self.monitor: Monitor | None = None
+        """Of metrics and alarms; there once the sandbox has started."""
         self._builders = services
         self._protocols: dict[str, ServiceProtocol] = {}
         self._started = False
@@ -138,9 +141,13 @@ class Sandbox:
             self._protocols[service.name] = ServiceProtocol(service.name)
         for service in self.services.values():
             await _finish(service, "start")
+        self.monitor = build_monitor(parts, self.services, self.moto.alarms, self.moto.streams)
+        self.monitor.start()
 
     async def stop(self) -> None:
-        """Close the services, the log writer and moto's threads."""
+        """End the monitor; close the services, the log writer and moto's threads."""
+        if self.monitor is not None:
+            await self.monitor.close()
         for service in reversed(self.services.values()):
             await _finish(service, "close")
         await self.logs.close()
@@ -153,6 +160,8 @@ class Sandbox:
         await self.logs.drain()
         await self.moto.reset()
         self.identities.forget()
+        if self.monitor is not None:
+            await self.monitor.reset()
         if self.iam is not None:
             self.iam.reset()
         self.instance = str(uuid4())

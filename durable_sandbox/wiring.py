@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from durable_sandbox.aws.access import Access
 from durable_sandbox.aws.call import Api, Service
@@ -12,6 +12,9 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
 
 if TYPE_CHECKING:
+    from durable_sandbox.metrics.collector import Source
+    from durable_sandbox.metrics.evaluator import AlarmStore
+    from durable_sandbox.metrics.monitor import Monitor
     from durable_sandbox.moto_adapter.logs import LogWriter
 
 
@@ -66,6 +69,29 @@ def build_pipes(parts: Parts) -> Service:
         time=parts.time,
         log=None,
     )
+
+
+def build_monitor(parts: Parts, services: Mapping[str, Any], store: AlarmStore, *more: Source) -> Monitor:
+    """Metrics of the services that are ours and of ``more``, and CloudWatch's alarms."""
+    from durable_sandbox.metrics.actions import Actions  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.collector import Collector  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.evaluator import Evaluator  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.functions import FunctionSource  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.monitor import Monitor, window  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.pipes import PipeSource  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.queues import QueueSource  # noqa: PLC0415 - as above
+
+    sources: list[Source] = [*more]
+    # A test may put something else in a service's place, which counts nothing.
+    if hasattr(services.get("sqs"), "read_queues"):
+        sources.append(QueueSource(services["sqs"]))
+    if hasattr(services.get("lambda"), "read_functions"):
+        sources.append(FunctionSource(services["lambda"]))
+    if hasattr(services.get("pipes"), "pipes"):
+        sources.append(PipeSource(services["pipes"], parts.account))
+    actions = Actions(parts.api, parts.identities)
+    evaluator = Evaluator(store, actions, lambda period: window(period, parts.time))
+    return Monitor(Collector(parts.api, parts.identities, sources, evaluator.watched), evaluator)
 
 
 SERVICES: tuple[ServiceBuilder, ...] = (build_sqs, build_lambda, build_pipes)

@@ -9,11 +9,13 @@ from types import FrameType
 import click
 
 from durable_sandbox import __version__
+from durable_sandbox.cli.alarms import alarms
 from durable_sandbox.cli.demo.command import demo
 from durable_sandbox.cli.errors import ENVIRONMENT
 from durable_sandbox.cli.iam import iam
 from durable_sandbox.cli.lifecycle import down, env, exec_, reset, up
 from durable_sandbox.cli.logs import logs
+from durable_sandbox.cli.redrive import redrive
 from durable_sandbox.cli.soak.command import soak
 from durable_sandbox.cli.status import status
 from durable_sandbox.terraform import TerraformProblem
@@ -27,7 +29,7 @@ def cli() -> None:
     """Local AWS with real durable executions: one process, one port."""
 
 
-for _command in (up, down, reset, status, env, exec_, logs, iam, demo, soak):
+for _command in (up, down, reset, status, alarms, env, exec_, logs, iam, demo, soak, redrive):
     cli.add_command(_command)
 
 

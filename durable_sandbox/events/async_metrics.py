@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html (invo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -54,7 +54,7 @@ class AsyncCounts:
     """One function's counts.
 
     ``dropped``: events that never succeeded, wherever they went then. ``age``: milliseconds from an event's acceptance to
-    each invocation with it.
+    each invocation with it; ``new_ages``: those since CloudWatch was last told.
     """
 
     received: int = 0
@@ -62,6 +62,12 @@ class AsyncCounts:
     dead_letter_errors: int = 0
     destination_delivery_failures: int = 0
     age: Statistic = field(default_factory=Statistic)
+    new_ages: list[float] = field(default_factory=list)
+
+    def attempted(self, age: float) -> None:
+        """Count an invocation with an event that is ``age`` milliseconds old."""
+        self.age.add(age)
+        self.new_ages.append(age)
 
 
 class AsyncMetrics:
@@ -73,6 +79,10 @@ class AsyncMetrics:
     def of(self, region: str, function_name: str) -> AsyncCounts:
         """The counts of one function."""
         return self._counts.setdefault((region, function_name), AsyncCounts())
+
+    def items(self) -> Iterator[tuple[tuple[str, str], AsyncCounts]]:
+        """Region and name of each function, with its counts."""
+        return iter(self._counts.items())
 
     def clear(self) -> None:
         """Forget all."""

@@ -199,7 +199,7 @@ class AsyncQueue:
             # A fault of the sandbox or its machine (no process, no memory): what AWS calls a system error.
             logger.exception("async event %s: the attempt failed inside the sandbox", event.request_id)
             return progress.refused(_SYSTEM_ERROR, f"{type(error).__name__}: {error}")
-        self._metrics.of(event.region, event.function_name).age.add(age * 1000)
+        self._metrics.of(event.region, event.function_name).attempted(age * 1000)
         progress.answered(answer)
         return None
 

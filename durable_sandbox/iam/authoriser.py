@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _KEPT_SUBJECTS = 20_000
 _KEPT_DECISIONS = 64
+_ALARMS = "cloudwatch.amazonaws.com"
 _SOURCE_KEYS = ("aws:sourcearn", "aws:sourceaccount")
 
 _Values = tuple[tuple[str, ...] | None, ...]
@@ -197,7 +198,10 @@ def _source_of(caller: Caller) -> ContextValues:
     if caller.source_arn is None:
         return {}
     account = account_of(caller.source_arn) or caller.account
-    return {"aws:sourcearn": (caller.source_arn,), "aws:sourceaccount": (account,)}
+    source = {"aws:sourcearn": (caller.source_arn,), "aws:sourceaccount": (account,)}
+    # The older name, which a topic's default policy asks for: an alarm gets past that, an EventBridge rule does not
+    # (SNS Developer Guide sns-access-policy-use-cases).
+    return source | {"aws:sourceowner": (account,)} if caller.arn == _ALARMS else source
 
 
 def _context(given: Mapping[str, str] | None) -> ContextValues:

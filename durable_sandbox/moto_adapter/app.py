@@ -18,8 +18,10 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest, HttpResponse
 from durable_sandbox.aws.identity import Identities
+from durable_sandbox.moto_adapter.alarm_store import MotoAlarms
 from durable_sandbox.moto_adapter.bridge import Background
 from durable_sandbox.moto_adapter.client import InProcessClient
+from durable_sandbox.moto_adapter.stream_source import StreamSource
 from durable_sandbox.moto_adapter.wsgi import WsgiApp, environ_of, run_wsgi
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class MotoApp:
         self._app: WsgiApp | None = None
         self._failure: BaseException | None = None
         self._background = Background()
+        self.alarms = MotoAlarms(account, self.loaded)
+        self.streams = StreamSource(account, self.loaded)
         self.time = TimePolicy()
         """Scales the waits between tries of what moto's services deliver."""
         self.access: Access = Unrestricted()

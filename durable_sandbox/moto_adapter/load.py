@@ -12,6 +12,7 @@ from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from durable_sandbox.moto_adapter import (
+    alarms,
     cfn_models,
     cfn_stacks,
     deliveries,
@@ -107,6 +108,7 @@ def _patch_once() -> None:
     identity.patch(lambda: Current.identities, Current.session_issued)
     deliveries.patch(lambda: Current.bridge)
     event_rules.patch(lambda: Current.bridge)
+    alarms.patch()
     kinesis.patch()
     dynamodb_streams.patch()
     cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

@@ -1,4 +1,4 @@
-"""The Python package: who may import whom, what each folder says of that, and how long a file may be."""
+"""The Python packages: who may import whom, what each folder says of that, and how long a file may be."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import pytest
 from hygiene_support import REPO, tracked
 
 PACKAGE = "durable_sandbox"
+OPS = "durable_ops"
 MAX_LINES = 450
 CODE = [file for file in tracked() if file.suffix == ".py"]
-SANDBOX = [file for file in CODE if file.parts[0] == PACKAGE]
+PACKAGES = [file for file in CODE if file.parts[0] in {PACKAGE, OPS}]
 
-# Unit (folder, service or module of the package) to the units that it may import, besides itself.
+# Unit (folder, service or module of the sandbox; "ops" and "ops.cli", which know nothing of it) to the units that it may
+# import, besides itself.
 LOWER = {"aws"}
 PARTS = {"aws", "events", "durable", "runtime"}
 SERVICES = {"services.lambda_", "services.pipes", "services.sqs"}
@@ -28,8 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "iam": {"aws"},
     "events": LOWER,
     "durable": LOWER,
+    "metrics": {"aws", "events"},
     "runtime": LOWER,
-    "moto_adapter": {"aws", "events", "iam"},
+    "moto_adapter": {"aws", "events", "iam", "metrics"},
     "services": PARTS,
     "services.lambda_": PARTS,
     "services.pipes": {"aws", "events"},
@@ -37,9 +40,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "routing": LOWER,
     "control": LOWER,
     "enforcement": {"aws", "iam", "moto_adapter"},
-    "wiring": PARTS | SERVICES | {"iam", "moto_adapter"},
-    "server": PARTS | SERVICES | {"iam", "moto_adapter", "enforcement", "control", "routing", "wiring"},
-    "cli": {"server", "terraform"},
+    "wiring": PARTS | SERVICES | {"iam", "metrics", "moto_adapter"},
+    "server": PARTS | SERVICES | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "wiring"},
+    "ops": set(),
+    "ops.cli": {"ops"},
+    "cli": {"server", "terraform", "ops", "ops.cli"},
     "pytest_plugin": {"cli", "terraform"},
 }
 
@@ -64,12 +69,14 @@ def _name(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {_name(file): file for file in SANDBOX}
+MODULES = {_name(file): file for file in PACKAGES}
 
 
 def _unit(module: str) -> str:
-    """Folder, service or top-level module that ``module`` is part of; empty for the package itself."""
-    parts = module.split(".")[1:]
+    """Folder, service or top-level module that ``module`` is part of; empty for the sandbox's package itself."""
+    package, *parts = module.split(".")
+    if package == OPS:
+        return "ops.cli" if parts[:1] == ["cli"] else "ops"
     return ".".join(parts[: 2 if parts[:1] == ["services"] else 1])
 
 
@@ -128,7 +135,7 @@ def test_no_circles() -> None:
         pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
-FOLDERS = sorted({file.parent for file in SANDBOX if file.parent != Path(PACKAGE)})
+FOLDERS = sorted({file.parent for file in PACKAGES if file.parent not in {Path(PACKAGE), Path(OPS)}})
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)
@@ -138,7 +145,7 @@ def test_folder_says_what_it_knows_of(folder: Path) -> None:
     docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) if file.exists() else None
     assert docstring, f"{folder}/__init__.py says nothing"
     unit = _unit(_name(folder / "__init__.py"))
-    if ".".join(folder.parts[1:]) != unit:
+    if ".".join(folder.parts[1:]) != unit.removeprefix("ops."):
         return
     sentence = re.search(r"\b(?:Knows?|May know) of (.*?)(?:\.(?:\s|$)|:)", docstring, flags=re.DOTALL)
     assert sentence, f"{folder}/__init__.py does not say what it knows of: {sorted(MAY_IMPORT[unit])}"

@@ -19,6 +19,7 @@ from durable_sandbox.events.async_queue import AsyncEvent, AsyncQueue
 from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest
 from durable_sandbox.services.lambda_.async_target import AsyncTarget
 from durable_sandbox.services.lambda_.context import LambdaContext
+from durable_sandbox.services.lambda_.counts import FunctionCounts
 from durable_sandbox.services.lambda_.model import LATEST, Function, Version
 from durable_sandbox.services.lambda_.naming import FunctionReference
 
@@ -43,6 +44,7 @@ class InvokeOperations(LambdaContext):
     """The data plane."""
 
     async_queue: AsyncQueue
+    function_counts: FunctionCounts
     async_starts: dict[str, AsyncStart]
     """By execution ARN, of executions that an Event invocation started: these have a dead-letter target."""
 
@@ -80,8 +82,15 @@ class InvokeOperations(LambdaContext):
         request = InvocationRequest(
             request_id, payload, function.arn(reference.qualifier), client_context=_decoded(client_context)
         )
-        with self._concurrency(function):
-            return await self.runtime.invoke(version.runtime_spec(), request)
+        called = (function.region, function.name, reference.qualifier)
+        try:
+            with self._concurrency(function), self.function_counts.running(*called, function.running):
+                outcome = await self.runtime.invoke(version.runtime_spec(), request)
+        except AwsError as error:
+            self.function_counts.refused(*called, error)
+            raise
+        self.function_counts.ran(*called, outcome)
+        return outcome
 
     def _decrypt_environment(self, version: Version) -> None:
         """Variables under a customer managed key are decrypted as the role; AWS asks at each cold start.

@@ -14,6 +14,7 @@ from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Api, Service
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
+from durable_sandbox.durable.counts import DurableCounts
 from durable_sandbox.durable.engine import DurableEngine
 from durable_sandbox.durable.status_events import StatusEvents
 from durable_sandbox.events.async_metrics import AsyncMetrics
@@ -21,6 +22,7 @@ from durable_sandbox.events.async_queue import AsyncQueue
 from durable_sandbox.events.dead_letters import send_dead_letter
 from durable_sandbox.runtime.manager import EnvironmentSummary, Runtime
 from durable_sandbox.services.lambda_.async_target import ASYNC_SESSION
+from durable_sandbox.services.lambda_.counts import FunctionCounts, LambdaReading
 from durable_sandbox.services.lambda_.durable_api import DurableOperations
 from durable_sandbox.services.lambda_.event_invoke import EventInvokeOperations
 from durable_sandbox.services.lambda_.functions_port import EnginePort
@@ -67,7 +69,9 @@ class LambdaService(
             api=api, identities=identities, time=time, functions=self.functions, account=account
         )
         port = EnginePort(self, api, identities, self.access, time, self._execution_closed)
-        self.engine = DurableEngine(port, time, StatusEvents(api, identities))
+        self.function_counts = FunctionCounts()
+        self.durable_counts = DurableCounts(StatusEvents(api, identities))
+        self.engine = DurableEngine(port, time, self.durable_counts)
         self._deliveries: set[asyncio.Task[None]] = set()
 
     def environments(self) -> list[EnvironmentSummary]:
@@ -108,6 +112,18 @@ class LambdaService(
             "async_metrics": self.async_metrics.status(),
         }
 
+    def read_functions(self) -> LambdaReading:
+        """Everything for CloudWatch; takes what was counted since the last time."""
+        for function, ages in self.mappings.take_iterator_ages():
+            self.function_counts.of(function.region, function.name, function.qualifier).iterator_ages += ages
+        return LambdaReading(
+            self.function_counts.take(),
+            self.function_counts.take_peaks(),
+            dict(self.async_metrics.items()),
+            self.durable_counts.take(),
+            self.durable_counts.running(),
+        )
+
     def execution_counts(self) -> dict[str, dict[str, int]]:
         """Executions by function and status."""
         counts: dict[str, dict[str, int]] = {}
@@ -129,6 +145,7 @@ class LambdaService(
         for task in list(self._deliveries):
             task.cancel()
         self.async_metrics.clear()
+        self.function_counts.clear()
         await self.runtime.reset()
 
     async def close(self) -> None:

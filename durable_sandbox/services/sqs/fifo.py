@@ -145,5 +145,8 @@ class FifoQueue(MessageQueue):
     def _order(self, message: Message) -> int:
         return message.sequence or 0
 
+    def _is_poison(self, message: Message) -> bool:  # noqa: ARG002 - a message that fails keeps its place
+        return False
+
     def _is_noisy(self, lane: Lane) -> bool:  # noqa: ARG002 - a group is one consumer's at a time: nothing to be fair about
         return False

@@ -33,6 +33,7 @@ class State(enum.Enum):
 class Message:
     """One message. Times are epoch seconds.
 
+    ``entered`` is when it came into this queue: when it was sent, or moved here as a dead letter.
     ``receives`` counts this queue's receives and numbers the receipt handles; ``receive_count`` is what clients see,
     which a dead-letter move carries on. ``due`` is when a delayed message appears or an in-flight one returns.
     """
@@ -49,6 +50,7 @@ class Message:
     sequence: int | None = None
     source_arn: str | None = None
     sent: float = 0.0
+    entered: float = 0.0
     first_received: float | None = None
     receive_count: int = 0
     receives: int = 0

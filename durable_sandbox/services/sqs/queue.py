@@ -23,6 +23,7 @@ MAX_VISIBILITY = 43_200
 _NOISY_IN_FLIGHT = 30
 _NOISY_SHARE = 10
 _STALE_SLACK = 1024
+_POISON_RECEIVES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,20 @@ class MessageQueue:
 
     def __len__(self) -> int:
         return len(self._messages)
+
+    def oldest(self) -> float:
+        """Seconds since the oldest message came here, 0 if there is none.
+
+        One received three times counts no more: it went behind the others. A dead letter counts from its move. Source:
+        ApproximateAgeOfOldestMessage in the SQS Developer Guide, sqs-available-cloudwatch-metrics.
+        """
+        now = self.advance()
+        entered = (m.entered for m in self._messages.values() if not self._is_poison(m))
+        return max(0.0, now - next(entered, now))
+
+    def groups_in_flight(self) -> int:
+        """Message groups of which a message is in flight."""
+        return sum(lane.in_flight > 0 for lane in self._lanes.values())
 
     def send(self, message: Message, delay: int | None = None) -> Message:
         """Enqueue and return the stored message. ``delay`` in seconds overrides the queue's."""
@@ -220,7 +235,10 @@ class MessageQueue:
         # A message that comes back goes behind those waiting, so that one failing message cannot hold up the rest.
         return next(self._ticks)
 
-    # Fair queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    def _is_poison(self, message: Message) -> bool:
+        return message.receives >= _POISON_RECEIVES
+
+    # Fair queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
 
     def _is_noisy(self, lane: Lane) -> bool:
         return (
@@ -246,7 +264,7 @@ class MessageQueue:
                 self._close(lane)
 
     def _next_lane(self) -> Lane | None:
-        """Take the next lane out of line: quiet ones first."""
+        """Take the next lane out of line: quiet ones first, then of the noisy ones that with the fewest in flight."""
         while self._open:
             lane = heapq.heappop(self._open)[1]
             if not self._is_noisy(lane):
@@ -255,7 +273,7 @@ class MessageQueue:
             self._noisy.append(lane)
         if not self._noisy:
             return None
-        lane = min(self._noisy, key=lambda lane: lane.ready[0][0] if lane.ready else 0)
+        lane = min(self._noisy, key=lambda lane: lane.in_flight if lane.ready else -1)
         self._noisy.remove(lane)
         lane.open = False
         return lane
@@ -264,6 +282,7 @@ class MessageQueue:
 
     def _enqueue(self, message: Message, delay: float) -> None:
         self._messages[message.message_id] = message
+        message.entered = self._now()
         heapq.heappush(self._ages, (message.sent, next(self._ticks), message))
         if delay > 0:
             message.state = State.DELAYED

@@ -14,6 +14,7 @@ from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.sqs.attributes import MAX_MESSAGE_BYTES
 from durable_sandbox.services.sqs.batches import Entry, check_entries, each_entry
 from durable_sandbox.services.sqs.content import AttributeFilter, build_message, send_result
+from durable_sandbox.services.sqs.counts import QueueReading
 from durable_sandbox.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
 from durable_sandbox.services.sqs.faults import MissedDeletes, parse
 from durable_sandbox.services.sqs.fifo import FifoQueue
@@ -71,6 +72,10 @@ class SqsService(Service):
                 QueueSummary(queue.region, queue.name, messages.visible, messages.in_flight, messages.delayed)
             )
         return summaries
+
+    def read_queues(self) -> list[QueueReading]:
+        """Every queue for CloudWatch; takes what was counted since the last time."""
+        return [queue.read() for queue in self._store]
 
     def faults(self, region: str) -> Mapping[str, Any]:
         """By QueueUrl, the faults that are injected."""
@@ -229,7 +234,9 @@ class SqsService(Service):
         if not messages and seconds:
             messages = await queue.waiters.poll(take, seconds)
         if not messages:
+            queue.counts.empty_receives += 1
             return None
+        queue.counts.received += len(messages)
         uid = queue.messages.uid
         return {"Messages": [chosen.render(message, uid) for message in messages]}
 
@@ -294,7 +301,12 @@ class SqsService(Service):
                 f"One or more parameters are invalid. Reason: Message must be shorter than {queue.max_bytes} bytes."
             )
         delay = None if queue.fifo else entry.get("DelaySeconds")
-        return send_result(queue.messages.send(message, delay), entry)
+        stored = queue.messages.send(message, delay)
+        if stored is message:
+            queue.counts.sent(message.size)
+        else:
+            queue.counts.deduplicated += 1
+        return send_result(stored, entry)
 
     def _take(self, queue: Queue, limit: int, params: Mapping[str, Any]) -> list[Message]:
         visibility = params.get("VisibilityTimeout")
@@ -314,6 +326,7 @@ class SqsService(Service):
 
     def _delete(self, queue: Queue, entry: Entry) -> Mapping[str, Any]:
         queue.messages.delete(parse_receipt(queue.messages.uid, entry["ReceiptHandle"]))
+        queue.counts.deleted += 1
         return {}
 
     def _change_visibility(self, queue: Queue, entry: Entry) -> Mapping[str, Any]:

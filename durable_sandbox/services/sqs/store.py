@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from durable_sandbox.aws.arns import Arn, queue_arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.sqs import attributes as attrs
+from durable_sandbox.services.sqs.counts import QueueCounts, QueueReading
 from durable_sandbox.services.sqs.errors import invalid_value, queue_does_not_exist, unknown_attribute
 from durable_sandbox.services.sqs.fifo import FifoQueue
 from durable_sandbox.services.sqs.polling import Waiters
@@ -36,6 +37,7 @@ class Queue:
     max_bytes: int = 0
     wait_seconds: int = 0
     redrive: attrs.Redrive | None = None
+    counts: QueueCounts = field(default_factory=QueueCounts)
 
     def __post_init__(self) -> None:
         self.refresh()
@@ -52,6 +54,24 @@ class Queue:
         policy = self.values.get("RedrivePolicy")
         self.redrive = attrs.parse_redrive(policy) if policy else None
         self.messages.configure(attrs.settings_of(self.values))
+
+    def read(self) -> QueueReading:
+        """The queue now, with what was counted since the last time."""
+        counts, self.counts = self.counts, QueueCounts()
+        messages = self.messages
+        oldest = messages.oldest()
+        groups = messages.groups_in_flight() if self.fifo else 0
+        return QueueReading(
+            self.region,
+            self.name,
+            self.fifo,
+            messages.visible,
+            messages.in_flight,
+            messages.delayed,
+            oldest,
+            groups,
+            counts,
+        )
 
     def shown(self, names: list[str]) -> dict[str, str]:
         """The attributes that ``names`` ask for. Raises AwsError (InvalidAttributeName)."""
