@@ -24,6 +24,13 @@ locals {
     dispatcher = 6 * local.dispatcher_timeout + var.batching_window
   }, var.bridge, 0)
   visibility_timeout = var.visibility_timeout != null ? var.visibility_timeout : local.least_visibility_timeout
+
+  # The backlog queue is as the queue. A message that steps aside gets a new time, so its life there is counted anew.
+  sideline = var.sideline == null ? null : merge(var.sideline, {
+    max_message_size          = var.max_message_size
+    max_receive_count         = var.max_receive_count
+    message_retention_seconds = coalesce(var.sideline.message_retention_seconds, var.message_retention_seconds)
+  })
 }
 
 module "queue" {
@@ -74,6 +81,7 @@ module "event_source_mapping" {
   filter_patterns     = var.filter_patterns
   filter_kms_key_arn  = length(var.filter_patterns) == 0 ? null : var.kms_key_arn
   maximum_concurrency = var.maximum_concurrency
+  metrics             = var.observability
   tags                = var.tags
 
   # No kms_key_arn: the durable function's role may use the key through SQS already, for its dead letters.
@@ -92,6 +100,8 @@ module "dispatcher" {
   batching_window      = var.batching_window
   filter_patterns      = var.filter_patterns
   maximum_concurrency  = var.maximum_concurrency
+  metrics              = var.observability
+  sideline             = local.sideline
   timeout              = local.dispatcher_timeout
   runtime              = var.runtime
   architecture         = var.architecture

@@ -1,6 +1,51 @@
+output "alarm_names" {
+  description = "Name of each alarm, by its key; none without `observability`."
+  value       = merge(module.observability[*].alarm_names...)
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic `<name>-alarms`, to subscribe to; null with `alarm_actions` or without `observability`."
+  value       = one(module.observability[*].topic_arn)
+}
+
 output "artifact_bucket" {
   description = "Name of the S3 bucket with the packages."
   value       = local.artifact_bucket
+}
+
+output "backlog_dead_letter_queue_arn" {
+  description = "ARN of `<name>-backlog-dlq`: sidelined messages for which no execution could be started; null without `sideline`."
+  value       = one(module.dispatcher[*].backlog_dead_letter_queue_arn)
+}
+
+output "backlog_dead_letter_queue_url" {
+  description = "URL of `<name>-backlog-dlq`: sidelined messages for which no execution could be started; null without `sideline`."
+  value       = one(module.dispatcher[*].backlog_dead_letter_queue_url)
+}
+
+output "backlog_event_source_mapping_uuid" {
+  description = "Identifier of the mapping that polls `<name>-backlog` for the dispatcher; null without `sideline`."
+  value       = one(module.dispatcher[*].backlog_event_source_mapping_uuid)
+}
+
+output "backlog_queue_arn" {
+  description = "ARN of `<name>-backlog`, which holds messages that came too late; null without `sideline`."
+  value       = one(module.dispatcher[*].backlog_queue_arn)
+}
+
+output "backlog_queue_url" {
+  description = "URL of `<name>-backlog`, which holds messages that came too late; null without `sideline`."
+  value       = one(module.dispatcher[*].backlog_queue_url)
+}
+
+output "composite_alarm_name" {
+  description = "Name of the alarm over all alarms; null without `observability`."
+  value       = one(module.observability[*].composite_alarm_name)
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; null without `observability`."
+  value       = one(module.observability[*].dashboard_name)
 }
 
 output "dead_letter_queue_arn" {

@@ -1,3 +1,21 @@
+variable "alarm_actions" {
+  description = "ARNs of what hears of an alarm that goes off or ends, 5 at most: SNS topics, or functions that let CloudWatch in. Null creates the topic `<name>-alarms`, to subscribe to; [] tells nobody."
+  type        = list(string)
+  default     = null
+}
+
+variable "alarm_thresholds" {
+  description = "At and above which values alarms go off, where not at the defaults of the module `observability`, which gives the reasons: e.g. { queue_age_seconds = 900, errors_percent = 5 }."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.alarm_thresholds), local.alarm_thresholds)) == 0
+    error_message = "alarm_thresholds has ${join(", ", setsubtract(keys(var.alarm_thresholds), local.alarm_thresholds))}, which no alarm here has. There are ${join(", ", local.alarm_thresholds)}."
+  }
+}
+
 variable "architecture" {
   description = "Processor of all functions: arm64 (cheaper) or x86_64."
   type        = string
@@ -98,7 +116,7 @@ variable "handler" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key for queues, logs, table, packages, environments, a mapping's filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com; with `on_failure` or `on_success` kms:GenerateDataKey and kms:Decrypt to events.amazonaws.com."
+  description = "KMS key for queues, logs, table, packages, environments, a mapping's filter patterns and durable data; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, for filter patterns of a mapping, kms:Decrypt to lambda.amazonaws.com; with `on_failure` or `on_success` kms:GenerateDataKey and kms:Decrypt to events.amazonaws.com; with `observability` kms:GenerateDataKey* and kms:Decrypt to cloudwatch.amazonaws.com, unless `alarm_actions` are given."
   type        = string
   default     = null
 }
@@ -169,6 +187,13 @@ variable "name" {
     condition     = length(var.name) <= local.name_limit
     error_message = "name is ${length(var.name)} characters long: with the suffixes -<bridge> or -<step> and -<region> it would exceed the 64 characters of a role name. Shorten it to ${local.name_limit}."
   }
+}
+
+variable "observability" {
+  description = "Create alarms for what the stack contains, one over all of them and a dashboard: about 30 alarms, which CloudWatch bills by the month and the alarm."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "on_failure" {
@@ -277,6 +302,46 @@ variable "runtime" {
   type        = string
   default     = "python3.13"
   nullable    = false
+}
+
+variable "sideline" {
+  description = <<-EOT
+    Backlog protection with bridge dispatcher: messages older than `max_age_seconds` when they are received go to the queue
+    `<name>-backlog`, and start from there slowly, so that fresh ones start first. Null for none. As in `dispatcher`, which
+    checks it:
+    - `max_age_seconds`: age from which on a message steps aside; more than `batching_window`
+    - `starts_per_second`: how fast the backlog starts, at most: less than what the function and its steps can take beside the
+      fresh messages
+    - `maximum_concurrency`: most concurrent invocations of the dispatcher for the backlog, 2 to 1000
+    - `message_retention_seconds`: of the backlog queue, counted anew from when a message steps aside; null means as of the queue
+  EOT
+  type = object({
+    max_age_seconds           = number
+    starts_per_second         = optional(number, 10)
+    maximum_concurrency       = optional(number, 5)
+    message_retention_seconds = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.sideline == null || var.bridge == "dispatcher"
+    error_message = "sideline is given with bridge \"${var.bridge}\": only a dispatcher sees how old a message is before it starts. Remove it, or use bridge = \"dispatcher\"."
+  }
+
+  validation {
+    condition     = var.sideline == null || !var.fifo
+    error_message = "sideline is given with fifo = true: messages that step aside would lose their order. Remove it, or set fifo = false."
+  }
+
+  validation {
+    condition     = var.sideline == null ? true : var.sideline.max_age_seconds < var.message_retention_seconds
+    error_message = "sideline.max_age_seconds is ${var.sideline == null ? 0 : var.sideline.max_age_seconds} and message_retention_seconds is ${var.message_retention_seconds}: messages would expire before they are that old. Lower the one or raise the other."
+  }
+
+  validation {
+    condition     = var.sideline == null ? true : var.sideline.message_retention_seconds == null ? true : var.sideline.message_retention_seconds >= var.message_retention_seconds - var.sideline.max_age_seconds
+    error_message = "sideline.message_retention_seconds is ${join("", [for given in var.sideline[*].message_retention_seconds : given if given != null])}: a message that steps aside could expire before it would have on the queue. Set it to ${var.sideline == null ? 0 : var.message_retention_seconds - var.sideline.max_age_seconds} or more, message_retention_seconds (${var.message_retention_seconds}) less max_age_seconds, or leave it out."
+  }
 }
 
 variable "source_dir" {

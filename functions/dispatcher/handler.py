@@ -4,19 +4,25 @@ The execution has the message's id for a name; a stream record's id is made of i
 Lambda knows a name again, whatever became of its execution
 (https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html): a message that is delivered twice starts
 one execution.
+
+With a backlog queue, messages of a standard queue that are older than MAX_AGE_SECONDS are sent there instead, and start
+when they come back from it (`sideline`).
 """
 
 import functools
 import logging
 import os
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from message import Message, from_record, to_payload
+from message import Message, to_payload
+from record import Record
+from sideline import Sideline, batches, read
 
 LOGGER = logging.getLogger("dispatcher")
 if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
@@ -30,6 +36,7 @@ CONNECT_SECONDS = 1
 READ_SECONDS = 4
 ATTEMPTS = 2
 LONGEST_BACKOFF_SECONDS = 1  # before the second attempt, botocore's standard mode
+# Of a start, and of a batch to the backlog queue.
 LONGEST_START_MILLISECONDS = 1000 * (ATTEMPTS * (CONNECT_SECONDS + READ_SECONDS) + LONGEST_BACKOFF_SECONDS)
 
 
@@ -62,22 +69,73 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "environment variable TARGET_FUNCTION_ARN is not set: give the dispatcher the alias ARN of the durable function"
         )
     client = lambda_client()
-    messages = [from_record(record) for record in event["Records"]]
+    records = event["Records"]
+    sideline = Sideline.from_environment()
 
     # Before the function's own timeout, which would take the started messages of the batch back to the queue as well.
     def in_time() -> bool:
         return bool(context.get_remaining_time_in_millis() >= LONGEST_START_MILLISECONDS)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        rests = pool.map(lambda lane: _start_lane(client, target, lane, in_time), _lanes(messages))
+        if sideline is not None:
+            records = _fresh(sideline, records, pool, in_time)
+        messages = [read(record) for record in records]
+        pause = sideline.start_seconds if sideline is not None and records and sideline.holds(records[0]) else 0.0
+        starts = _paced(pool, pause, lambda lane: _start_lane(client, target, lane, in_time), _lanes(messages))
         # SQS may deliver a message twice in one batch; its id is reported once.
-        failed = list(dict.fromkeys(message.item_identifier for rest in rests for message in rest))
+        failed = list(dict.fromkeys(message.item_identifier for start in starts for message in start.result()))
     if failed and len(messages) > 1 and messages[0].is_stream and messages[0].item_identifier in failed:
         raise BatchSplitError(
             f"{len(failed)} of {len(messages)} records did not start, the first among them, so the batch is to be halved; "
             f"sequence numbers {', '.join(failed)}"
         )
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def _fresh(
+    sideline: Sideline, records: list[Record], pool: ThreadPoolExecutor, in_time: Callable[[], bool]
+) -> list[Record]:
+    """Send what is too old to the backlog queue, and return the rest, with what could not be sent there."""
+    now = time.time()
+    old = [record for record in records if sideline.wants(record, now)]
+    if not old:
+        return records
+    client = sqs_client()
+
+    def send(entries: list[Record]) -> list[str]:
+        if not in_time():
+            return []  # and not to be started either
+        try:
+            sent, failed = sideline.send(client, entries)
+        except Exception as error:  # noqa: BLE001  # a start is what remains, and what would be without a backlog queue
+            sent, failed = [], dict.fromkeys((entry["Id"] for entry in entries), f"{type(error).__name__}: {error}")
+        for message_id in sent:
+            LOGGER.info("message %s was sidelined", message_id, extra={"message_id": message_id})
+        for message_id, reason in failed.items():
+            LOGGER.warning(
+                "message %s was not sidelined, and is started now: %s",
+                message_id,
+                reason,
+                extra={"message_id": message_id},
+            )
+        return sent
+
+    gone = {message_id for sent in pool.map(send, batches(old)) for message_id in sent}
+    return [record for record in records if record["messageId"] not in gone]
+
+
+def _paced(
+    pool: ThreadPoolExecutor,
+    pause: float,
+    start: Callable[[list[Message]], list[Message]],
+    lanes: list[list[Message]],
+) -> list[Future[list[Message]]]:
+    """Begin one start every `pause` seconds, and return a pause after the last: the next batch begins then."""
+    began, starts = time.monotonic(), []
+    for position, lane in enumerate(lanes):
+        starts.append(pool.submit(start, lane))
+        time.sleep(max(0.0, began + (position + 1) * pause - time.monotonic()))
+    return starts
 
 
 def _lanes(messages: list[Message]) -> list[list[Message]]:
@@ -139,16 +197,23 @@ def _not_started(message: Message, error: Exception) -> bool:
 
 @functools.cache
 def lambda_client() -> Any:
-    """Return the environment's one client; its pool has a connection for each thread.
+    """Return the environment's one client for starts; its pool has a connection for each thread.
 
     A start is tried twice here and again with each delivery, so patience would only hold up the rest of the batch.
     """
-    return boto3.client(
-        "lambda",
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            max_pool_connections=THREADS,
-        ),
+    return boto3.client("lambda", config=_config())
+
+
+@functools.cache
+def sqs_client() -> Any:
+    """Return the environment's client for the backlog queue, as patient as the other."""
+    return boto3.client("sqs", config=_config())
+
+
+def _config() -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=THREADS,
     )

@@ -1,10 +1,16 @@
+data "aws_region" "current" {}
+
 locals {
-  environment = { TARGET_FUNCTION_ARN = var.target_alias_arn }
-  statements = [{
-    sid       = "StartExecutions"
-    actions   = ["lambda:InvokeFunction"]
-    resources = [var.target_alias_arn]
-  }]
+  environment = merge({ TARGET_FUNCTION_ARN = var.target_alias_arn }, local.sideline_environment)
+  statements = concat(
+    [{
+      sid        = "StartExecutions"
+      actions    = ["lambda:InvokeFunction"]
+      resources  = [var.target_alias_arn]
+      conditions = []
+    }],
+    local.sideline_statements,
+  )
 
   # The plan may not know the queue's ARN yet, but it knows whether there is a visibility timeout.
   queue = var.visibility_timeout != null

@@ -8,6 +8,31 @@ output "arn" {
   value       = module.function.arn
 }
 
+output "backlog_dead_letter_queue_arn" {
+  description = "ARN of the backlog queue's dead-letter queue; null without `sideline`."
+  value       = one(module.backlog[*].dead_letter_arn)
+}
+
+output "backlog_dead_letter_queue_url" {
+  description = "URL of the backlog queue's dead-letter queue; null without `sideline`."
+  value       = one(module.backlog[*].dead_letter_url)
+}
+
+output "backlog_event_source_mapping_uuid" {
+  description = "Identifier of the mapping of the backlog queue to the dispatcher; null without `sideline`."
+  value       = one(module.backlog_mapping[*].uuid)
+}
+
+output "backlog_queue_arn" {
+  description = "ARN of the backlog queue; null without `sideline`."
+  value       = one(module.backlog[*].arn)
+}
+
+output "backlog_queue_url" {
+  description = "URL of the backlog queue; null without `sideline`."
+  value       = one(module.backlog[*].url)
+}
+
 output "event_source_mapping_uuid" {
   description = "Identifier of the mapping of the queue to the dispatcher; null without a queue."
   value       = one(module.mapping[*].uuid)

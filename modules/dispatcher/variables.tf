@@ -40,7 +40,7 @@ variable "filter_patterns" {
 }
 
 variable "kms_key_arn" {
-  description = "KMS key of the queue, and for the dispatcher's package, environment and logs and the filter patterns; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, with filters, kms:Decrypt to lambda.amazonaws.com."
+  description = "KMS key of the queue and its backlog queue, and for the dispatcher's package, environment and logs and the filter patterns; null means keys that AWS manages. Its key policy must allow logs.<region>.amazonaws.com for the logs and, with filters, kms:Decrypt to lambda.amazonaws.com."
   type        = string
   default     = null
 }
@@ -115,6 +115,48 @@ variable "runtime" {
   }
 }
 
+variable "sideline" {
+  description = <<-EOT
+    Backlog protection on a standard queue: messages older than `max_age_seconds` when they are received go to the queue
+    `<source queue>-backlog`, and start from there slowly, so that fresh ones start first. Null for none.
+    - `max_age_seconds`: age from which on a message steps aside; more than `batching_window`
+    - `starts_per_second`: how fast the backlog starts, at most; fractions are possible
+    - `maximum_concurrency`: most concurrent invocations for the backlog, 2 to 1000. With fewer than 4 no tenant has the 30
+      messages in flight by which a fair queue knows a noisy one
+    - `max_message_size` (bytes), `max_receive_count`: of the backlog queue, best as of the source
+    - `message_retention_seconds`: of the backlog queue, counted anew from when a message steps aside
+  EOT
+  type = object({
+    max_age_seconds           = number
+    starts_per_second         = optional(number, 10)
+    maximum_concurrency       = optional(number, 5)
+    max_message_size          = optional(number, 262144)
+    max_receive_count         = optional(number, 5)
+    message_retention_seconds = optional(number, 345600)
+  })
+  default = null
+
+  validation {
+    condition     = var.sideline == null || local.queue
+    error_message = "sideline is given, but no queue: source_queue_arn and visibility_timeout are null. Remove it: a stream keeps its order, so nothing can step aside."
+  }
+
+  validation {
+    condition     = var.sideline == null ? true : !endswith(var.source_queue_arn == null ? "" : var.source_queue_arn, ".fifo")
+    error_message = "sideline is given, but the queue is a FIFO queue: messages that step aside would lose their order. Remove it, or use a standard queue."
+  }
+
+  validation {
+    condition     = var.sideline == null ? true : var.sideline.max_age_seconds > var.batching_window
+    error_message = "sideline.max_age_seconds is ${var.sideline == null ? 0 : var.sideline.max_age_seconds} and batching_window is ${var.batching_window}: a message may wait for the whole window, so fresh ones would step aside too. Raise max_age_seconds above batching_window."
+  }
+
+  validation {
+    condition     = var.sideline == null ? true : var.sideline.starts_per_second * local.pacing_seconds >= var.sideline.maximum_concurrency
+    error_message = "sideline.starts_per_second is ${var.sideline == null ? 0 : var.sideline.starts_per_second} with a maximum_concurrency of ${var.sideline == null ? 0 : var.sideline.maximum_concurrency}: of the ${var.timeout} s of an invocation ${local.pacing_seconds} are for pauses, too few for one start. Raise starts_per_second to ${var.sideline == null ? 0 : ceil(100 * var.sideline.maximum_concurrency / local.pacing_seconds) / 100} or more, or lower maximum_concurrency (2 at the least)."
+  }
+}
+
 variable "source_queue_arn" {
   description = "ARN of the SQS queue, standard or FIFO; null with no mapping here, but one from elsewhere, as of `stream-consumer`. Checked by `event-source-mapping`."
   type        = string
@@ -127,7 +169,7 @@ variable "source_queue_arn" {
 }
 
 variable "tags" {
-  description = "Tags of the dispatcher, its role, its log group and its mapping."
+  description = "Tags of the dispatcher, its role, its log group, its mappings and the backlog queues."
   type        = map(string)
   default     = {}
   nullable    = false

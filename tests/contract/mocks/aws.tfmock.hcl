@@ -35,6 +35,10 @@ mock_resource "aws_s3_bucket" {
   defaults = { id = "orders-artifacts-1", arn = "arn:aws:s3:::orders-artifacts-1" }
 }
 
+mock_resource "aws_sns_topic" {
+  defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:mock" }
+}
+
 mock_resource "aws_sqs_queue" {
   defaults = {
     arn = "arn:aws:sqs:eu-west-1:123456789012:mock"

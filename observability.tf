@@ -1,0 +1,82 @@
+# Alarms for what this stack contains, by keys that no step can have: steps are `step-<key>`.
+module "observability" {
+  source = "./modules/observability"
+  count  = var.observability ? 1 : 0
+
+  name          = var.name
+  alarm_actions = var.alarm_actions
+  kms_key_arn   = var.kms_key_arn
+  tags          = var.tags
+
+  queues = { queue = module.queue.name }
+  dead_letter_queues = merge(
+    { dlq = module.queue.dead_letter_name, failed = module.failed_queue.name },
+    { for outcomes in module.outcomes : "outcomes-dlq" => outcomes.dead_letter_queue_name },
+  )
+
+  durable_functions = { durable = { name = module.function.name, execution_timeout = local.execution_timeout } }
+  functions = merge(
+    {
+      durable = {
+        name                 = module.function.name
+        timeout              = var.timeout
+        asynchronous         = var.bridge != "esm"
+        dead_letter_queue    = true
+        reserved_concurrency = var.reserved_concurrency
+      }
+    },
+    {
+      for key, step in local.steps : "step-${key}" => {
+        name                 = module.step[key].name
+        timeout              = step.timeout
+        asynchronous         = false
+        dead_letter_queue    = false
+        reserved_concurrency = step.reserved_concurrency
+      }
+    },
+    {
+      for dispatcher in module.dispatcher : "dispatcher" => {
+        name                 = dispatcher.name
+        timeout              = dispatcher.timeout
+        asynchronous         = false
+        dead_letter_queue    = false
+        reserved_concurrency = -1
+      }
+    },
+  )
+
+  event_source_mappings = merge(
+    { for mapping in module.event_source_mapping : "mapping" => { uuid = mapping.uuid, kind = "queue" } },
+    { for dispatcher in module.dispatcher : "mapping" => { uuid = dispatcher.event_source_mapping_uuid, kind = "queue" } },
+  )
+  pipes = { for pipe in module.pipe : "pipe" => pipe.name }
+
+  # Null leaves the module's own.
+  async_age_percent          = lookup(var.alarm_thresholds, "async_age_percent", null)
+  async_events_dropped       = lookup(var.alarm_thresholds, "async_events_dropped", null)
+  concurrency_percent        = lookup(var.alarm_thresholds, "concurrency_percent", null)
+  dead_letters               = lookup(var.alarm_thresholds, "dead_letters", null)
+  delivery_failures          = lookup(var.alarm_thresholds, "delivery_failures", null)
+  duration_percent           = lookup(var.alarm_thresholds, "duration_percent", null)
+  errors_percent             = lookup(var.alarm_thresholds, "errors_percent", null)
+  execution_operations       = lookup(var.alarm_thresholds, "execution_operations", null)
+  execution_storage_bytes    = lookup(var.alarm_thresholds, "execution_storage_bytes", null)
+  execution_time_percent     = lookup(var.alarm_thresholds, "execution_time_percent", null)
+  executions_failed          = lookup(var.alarm_thresholds, "executions_failed", null)
+  executions_timed_out       = lookup(var.alarm_thresholds, "executions_timed_out", null)
+  failed_events              = lookup(var.alarm_thresholds, "failed_events", null)
+  pipe_failures              = lookup(var.alarm_thresholds, "pipe_failures", null)
+  queue_age_seconds          = lookup(var.alarm_thresholds, "queue_age_seconds", null)
+  queue_in_flight            = lookup(var.alarm_thresholds, "queue_in_flight", null)
+  running_executions_percent = lookup(var.alarm_thresholds, "running_executions_percent", null)
+  throttles                  = lookup(var.alarm_thresholds, "throttles", null)
+}
+
+locals {
+  alarm_thresholds = [
+    "async_age_percent", "async_events_dropped", "concurrency_percent", "dead_letters", "delivery_failures", "duration_percent",
+    "errors_percent", "execution_operations", "execution_storage_bytes", "execution_time_percent", "executions_failed",
+    "executions_timed_out", "failed_events", "pipe_failures", "queue_age_seconds", "queue_in_flight",
+    "running_executions_percent", "throttles",
+  ]
+}
