@@ -89,5 +89,6 @@ module "redrive" {
   source_queue_arn   = module.consumer.on_failure_queue_arn
   visibility_timeout = module.consumer.on_failure_visibility_timeout
   target_alias_arn   = module.function.alias_arn
+  durable            = true
   enabled            = var.redrive
 }

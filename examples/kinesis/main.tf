@@ -58,9 +58,6 @@ module "function" {
   code_hash             = module.package.hash
   environment_variables = { TABLE_NAME = var.name }
   policy_statements     = [{ sid = "StoreReadings", actions = ["dynamodb:PutItem"], resources = [local.table_arn] }]
-
-  # For redriven records that fail again.
-  dead_letter_queue_arn = module.consumer.on_failure_dead_letter_arn
 }
 
 module "consumer" {

@@ -7,22 +7,20 @@ destination has kept the records themselves.
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
 from botocore.exceptions import ClientError
 from clients import LONGEST_READ_MILLISECONDS, OutOfTimeError, client
 from failures import FailedBatch, StoredFailure, parse_message, parse_object
-from record import Record, normalise
+from items import Item, Remaining
 from shard import Seen, read_back
-from targets import Item, Target, target
+from targets import Target, target
 
 LOGGER = logging.getLogger("stream_redrive")
 if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
     LOGGER.setLevel(logging.INFO)
-
-Remaining = Callable[[], int]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -80,22 +78,22 @@ class _Redrive:
         try:
             if isinstance(failure, FailedBatch):
                 return self._batch(failure, None, known)
-            batch, records = self._stored(failure)
-            return self._batch(batch, records, known | batch.extra())
+            batch, items = self._stored(failure)
+            return self._batch(batch, items, known | batch.extra())
         except Exception as error:  # noqa: BLE001  # as above
             return self._not_done(error, known)
 
-    def _stored(self, failure: StoredFailure) -> tuple[FailedBatch, list[Record] | None]:
+    def _stored(self, failure: StoredFailure) -> tuple[FailedBatch, list[Item] | None]:
         if self._remaining() < LONGEST_READ_MILLISECONDS:
             raise OutOfTimeError("no time left to read the object")
         version = {} if failure.version is None else {"VersionId": failure.version}
         reply = client("s3").get_object(Bucket=failure.bucket, Key=failure.key, **version)
         batch, records = parse_object(reply["Body"].read())
-        return batch, None if records is None else [normalise(record) for record in records]
+        return batch, None if records is None else [Item.of(record, batch.shard_id) for record in records]
 
-    def _batch(self, batch: FailedBatch, stored: list[Record] | None, known: dict[str, Any]) -> bool:
+    def _batch(self, batch: FailedBatch, stored: list[Item] | None, known: dict[str, Any]) -> bool:
         seen = Seen(batch)
-        handover = _Handover(batch, self._destination, self._remaining, self._extra())
+        handover = _Handover(self._destination, self._remaining, self._extra())
         lost: Exception | None = None
         try:
             for page in read_back(batch, seen, self._remaining) if stored is None else [seen.within(stored)]:
@@ -145,8 +143,7 @@ class _Handover:
         failed: Records that it did not take, and those behind them in their key.
     """
 
-    def __init__(self, batch: FailedBatch, destination: Target, remaining: Remaining, extra: dict[str, Any]) -> None:
-        self._batch = batch
+    def __init__(self, destination: Target, remaining: Remaining, extra: dict[str, Any]) -> None:
         self._destination = destination
         self._remaining = remaining
         self._extra = extra
@@ -158,9 +155,8 @@ class _Handover:
         """Return them as members of a log line."""
         return {"handed_over": self.done, "failed": self.failed, "target": self._destination.arn}
 
-    def take(self, records: list[Record]) -> None:
+    def take(self, items: list[Item]) -> None:
         """Hand over the next page."""
-        items = [Item(record, self._batch.shard_id) for record in records]
         done = 0
         for together in _rounds(items):
             open_ones = [item for item in together if item.key not in self._stopped]

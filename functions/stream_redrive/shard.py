@@ -9,7 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 from clients import LONGEST_READ_MILLISECONDS, OutOfTimeError, client
 from failures import FailedBatch
-from record import DYNAMODB, KINESIS, Record, normalise, sequence_number
+from items import Item
+from record import DYNAMODB, KINESIS
 
 # GetRecords of DynamoDB takes no more; Kinesis would:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
@@ -38,22 +39,22 @@ class Seen:
         self.count = 0
         self.last: str | None = None
 
-    def within(self, records: list[Record]) -> list[Record]:
+    def within(self, items: list[Item]) -> list[Item]:
         """Return those of the shard's next records that are of the batch.
 
         Sequence numbers are compared as numbers: as texts a longer one may come first.
         """
         chosen = []
-        for record in records:
-            number = int(sequence_number(record))
+        for item in items:
+            number = int(item.number)
             if number > self._end:
                 self._passed = True
                 break
             if self.last is not None and number <= int(self.last):
                 continue  # read a second time: from the oldest record on, after a trim
-            self.last = sequence_number(record)
+            self.last = item.number
             if number >= self._start:
-                chosen.append(record)
+                chosen.append(item)
                 self._first = self._first or number == self._start
                 self._final = number == self._end
         self.count += len(chosen)
@@ -77,13 +78,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Page:
-    records: list[Record]
+    items: list[Item]
     next_iterator: str | None
     at_tip: bool
 
 
-def read_back(batch: FailedBatch, seen: Seen, remaining: Callable[[], int]) -> Iterator[list[Record]]:
-    """Yield the batch's records in normal form, page by page, until its last or the end of the shard.
+def read_back(batch: FailedBatch, seen: Seen, remaining: Callable[[], int]) -> Iterator[list[Item]]:
+    """Yield the batch's records, page by page, until its last or the end of the shard.
 
     What was not there is known from `seen` afterwards.
 
@@ -108,8 +109,8 @@ def read_back(batch: FailedBatch, seen: Seen, remaining: Callable[[], int]) -> I
             time.sleep(PAUSE_SECONDS)
             iterator = _renewed(shard, batch, seen, remaining)
             continue
-        yield seen.within(page.records)
-        if page.at_tip and not page.records:
+        yield seen.within(page.items)
+        if page.at_tip and not page.items:
             return
         iterator = page.next_iterator
         if iterator is not None and not seen.ended:
@@ -157,20 +158,30 @@ class _Kinesis:
         )
         # A page may be empty in front of records: only at the tip of the stream is nothing behind it.
         return _Page(
-            [self._record(raw) for raw in reply["Records"]],
+            [Item.of(self._event(raw), self._batch.shard_id) for raw in reply["Records"]],
             reply.get("NextShardIterator"),
             reply.get("MillisBehindLatest") == 0,
         )
 
-    def _record(self, raw: dict[str, Any]) -> Record:
+    def _event(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html#services-kinesis-event-example."""
         fields = {
-            "sequenceNumber": raw["SequenceNumber"],
+            "kinesisSchemaVersion": "1.0",
             "partitionKey": raw["PartitionKey"],
+            "sequenceNumber": raw["SequenceNumber"],
             "data": base64.b64encode(raw["Data"]).decode(),
         }
         if "ApproximateArrivalTimestamp" in raw:
-            fields["approximateArrivalTimestamp"] = raw["ApproximateArrivalTimestamp"].timestamp()
-        return normalise({"eventSource": KINESIS, "eventSourceARN": self._batch.stream_arn, "kinesis": fields})
+            fields["approximateArrivalTimestamp"] = round(raw["ApproximateArrivalTimestamp"].timestamp(), 3)
+        return {
+            "kinesis": fields,
+            "eventSource": KINESIS,
+            "eventVersion": "1.0",
+            "eventID": f"{self._batch.shard_id}:{raw['SequenceNumber']}",
+            "eventName": "aws:kinesis:record",
+            "awsRegion": _region(self._batch.stream_arn),
+            "eventSourceARN": self._batch.stream_arn,
+        }
 
 
 class _DynamoDb:
@@ -191,23 +202,37 @@ class _DynamoDb:
     def page(self, iterator: str) -> _Page:
         reply = client("dynamodbstreams").get_records(ShardIterator=iterator, Limit=self._limit)
         # This service does not tell where its tip is.
-        return _Page([self._record(raw) for raw in reply["Records"]], reply.get("NextShardIterator"), at_tip=False)
+        return _Page(
+            [Item.of(self._event(raw), self._batch.shard_id) for raw in reply["Records"]],
+            reply.get("NextShardIterator"),
+            at_tip=False,
+        )
 
-    def _record(self, raw: dict[str, Any]) -> Record:
+    def _event(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html: times are whole seconds."""
         change = dict(raw["dynamodb"])
         for image in ("Keys", "NewImage", "OldImage"):
             if image in change:
                 change[image] = _in_base64(change[image])
         if "ApproximateCreationDateTime" in change:
-            change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
-        return normalise(
-            {
-                "eventSource": DYNAMODB,
-                "eventSourceARN": self._batch.stream_arn,
-                "eventName": raw["eventName"],
-                "dynamodb": change,
-            }
-        )
+            change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
+        event = {
+            "eventID": raw["eventID"],
+            "eventName": raw["eventName"],
+            "eventVersion": raw["eventVersion"],
+            "eventSource": DYNAMODB,
+            "awsRegion": _region(self._batch.stream_arn),
+            "dynamodb": change,
+            "eventSourceARN": self._batch.stream_arn,
+        }
+        # Of a removal by time to live: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+        if identity := raw.get("userIdentity"):
+            event["userIdentity"] = {"type": identity.get("Type"), "principalId": identity.get("PrincipalId")}
+        return event
+
+
+def _region(arn: str) -> str:
+    return arn.split(":")[3]
 
 
 def _in_base64(value: Any) -> Any:

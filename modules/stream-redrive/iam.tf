@@ -12,6 +12,7 @@ locals {
   environment = merge(
     { TARGET = local.target_arn },
     var.target_alias_arn == null ? {} : { TARGET_DURABLE = tostring(var.durable) },
+    coalesce(var.durable, true) ? {} : { TARGET_TIMEOUT = tostring(var.target_timeout) },
     var.target_prefix == "" ? {} : { TARGET_PREFIX = var.target_prefix },
   )
 
@@ -26,7 +27,7 @@ locals {
       conditions = []
     }],
     [for arn in compact([var.target_alias_arn]) : {
-      sid        = "StartTarget"
+      sid        = "InvokeTarget"
       actions    = ["lambda:InvokeFunction"]
       resources  = [arn]
       conditions = []

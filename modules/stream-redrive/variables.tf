@@ -24,10 +24,19 @@ variable "batch_size" {
 }
 
 variable "durable" {
-  description = "Whether `target_alias_arn` is a durable function: its executions are named after the records, so that none starts twice. Without effect on other targets."
+  description = "Of `target_alias_arn`, and to be said with it: true for a durable function, whose executions are started asynchronously and named after the records, so that none starts twice; false for a plain one, which is invoked with each record as by the stream's mapping and waited for, so that a record it fails with stays on the queue. Null with other targets."
   type        = bool
-  default     = true
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.durable != null || var.target_alias_arn == null
+    error_message = "durable is null with target_alias_arn: whether records are started or waited for depends on it. Say durable = true for a durable function (modules/durable-function) or durable = false for a plain one (modules/function)."
+  }
+
+  validation {
+    condition     = var.durable == null || var.target_alias_arn != null
+    error_message = "durable is ${coalesce(var.durable, false)} without target_alias_arn: only a function is durable or not. Remove it, or give target_alias_arn."
+  }
 }
 
 variable "enabled" {
@@ -74,6 +83,11 @@ variable "name" {
   description = "Name of the redrive function."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = var.name != ""
+    error_message = "name is empty: the redrive function, its role and its log group are named by it. Give it one, such as orders-redrive."
+  }
 }
 
 variable "permissions_boundary" {
@@ -107,8 +121,13 @@ variable "source_bucket" {
   default     = null
 
   validation {
-    condition     = var.source_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.source_bucket))
-    error_message = "source_bucket is ${var.source_bucket == null ? "null" : var.source_bucket}: give the name of a bucket of this account, not its ARN."
+    condition     = var.source_bucket == null || can(regex("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", var.source_bucket))
+    error_message = "source_bucket is \"${var.source_bucket == null ? "null" : var.source_bucket}\": give the name of a bucket of this account, not its ARN; it has lower-case letters, digits, - and . only."
+  }
+
+  validation {
+    condition     = var.source_bucket == null || can(regex("^.{3,63}$", var.source_bucket))
+    error_message = "source_bucket is \"${var.source_bucket == null ? "null" : var.source_bucket}\", ${var.source_bucket == null ? 0 : length(var.source_bucket)} characters long: a bucket's name has 3 to 63. Give the name of a bucket of this account."
   }
 }
 
@@ -174,7 +193,7 @@ variable "tags" {
 }
 
 variable "target_alias_arn" {
-  description = "ARN of the alias or version that is started asynchronously for each record, with the dispatcher's payload. Give exactly one of `target_alias_arn`, `target_queue_arn` and `target_bucket`."
+  description = "ARN of the alias or version of the function that gets each record: see `durable`. Give exactly one of `target_alias_arn`, `target_queue_arn` and `target_bucket`."
   type        = string
   default     = null
 
@@ -195,8 +214,13 @@ variable "target_bucket" {
   default     = null
 
   validation {
-    condition     = var.target_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.target_bucket))
-    error_message = "target_bucket is ${var.target_bucket == null ? "null" : var.target_bucket}: give the name of a bucket of this account, not its ARN."
+    condition     = var.target_bucket == null || can(regex("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", var.target_bucket))
+    error_message = "target_bucket is \"${var.target_bucket == null ? "null" : var.target_bucket}\": give the name of a bucket of this account, not its ARN; it has lower-case letters, digits, - and . only."
+  }
+
+  validation {
+    condition     = var.target_bucket == null || can(regex("^.{3,63}$", var.target_bucket))
+    error_message = "target_bucket is \"${var.target_bucket == null ? "null" : var.target_bucket}\", ${var.target_bucket == null ? 0 : length(var.target_bucket)} characters long: a bucket's name has 3 to 63. Give the name of a bucket of this account."
   }
 
   validation {
@@ -254,6 +278,24 @@ variable "target_queue_arn" {
   }
 }
 
+variable "target_timeout" {
+  description = "Timeout of the plain function behind `target_alias_arn` in seconds, 1 to 840: how long the redrive waits for it. At most `timeout` - 15; records of one key are handed over one after another, so that a message of many of them takes a multiple. Without effect on other targets."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.target_timeout >= 1 && var.target_timeout <= 840 && floor(var.target_timeout) == var.target_timeout
+    error_message = "target_timeout is ${var.target_timeout}: the redrive waits for the function, and has 900 seconds itself. Choose a whole number from 1 to 840, or give a queue or a bucket as target."
+  }
+
+  validation {
+    # 13 are what an invocation may take beyond the function's timeout (clients.py), 2 to read the record back.
+    condition     = coalesce(var.durable, true) || var.timeout >= var.target_timeout + 15
+    error_message = "target_timeout is ${var.target_timeout} and timeout ${var.timeout}: nothing begins that might not end in time, so no record would be handed over. Set timeout to ${var.target_timeout + 15} or more (and the queue's visibility timeout to 6 times that), or give a shorter target_timeout if the function has one."
+  }
+}
+
 variable "timeout" {
   description = "Seconds for one invocation of the redrive, 60 to 900. It begins nothing that might not end in time; a message of which a part is left is delivered again, whole."
   type        = number
@@ -267,7 +309,12 @@ variable "timeout" {
 }
 
 variable "visibility_timeout" {
-  description = "Visibility timeout of the queue in seconds, at least 6 x `timeout`: checked by `event-source-mapping`, not set."
+  description = "Visibility timeout of the queue in seconds, at least 6 x `timeout`: checked, not set."
   type        = number
   nullable    = false
+
+  validation {
+    condition     = var.visibility_timeout >= 6 * var.timeout
+    error_message = "visibility_timeout is ${var.visibility_timeout}: a message would be delivered again while it is being redriven. Set the queue's (on_failure_visibility_timeout of stream-consumer) to ${6 * var.timeout} or more, 6 x timeout (${var.timeout}), or lower timeout."
+  }
 }

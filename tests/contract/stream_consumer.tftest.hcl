@@ -967,6 +967,20 @@ run "refuses_name_with_other_characters" {
   expect_failures = [var.name]
 }
 
+run "refuses_empty_name" {
+  command = plan
+
+  module {
+    source = "./modules/stream-consumer"
+  }
+
+  variables {
+    name = ""
+  }
+
+  expect_failures = [var.name]
+}
+
 run "refuses_long_name" {
   command = plan
 

@@ -8,6 +8,7 @@ variables {
   stream_arn         = "arn:aws:kinesis:eu-west-1:123456789012:stream/orders"
   source_queue_arn   = "arn:aws:sqs:eu-west-1:123456789012:orders-failed"
   target_alias_arn   = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live"
+  durable            = true
   artifact_bucket    = "artifacts"
   visibility_timeout = 360
   python             = "true"
@@ -43,9 +44,9 @@ run "minimal" {
   assert {
     condition = jsonencode(local.statements) == jsonencode([
       { sid = "ReadStream", actions = ["kinesis:GetRecords", "kinesis:GetShardIterator"], resources = [var.stream_arn], conditions = [] },
-      { sid = "StartTarget", actions = ["lambda:InvokeFunction"], resources = [var.target_alias_arn], conditions = [] },
+      { sid = "InvokeTarget", actions = ["lambda:InvokeFunction"], resources = [var.target_alias_arn], conditions = [] },
     ])
-    error_message = "It may read this stream and start this alias, and nothing else."
+    error_message = "It may read this stream and invoke this alias, and nothing else."
   }
 }
 
@@ -63,8 +64,8 @@ run "dynamodb_to_a_plain_function" {
   }
 
   assert {
-    condition     = local.environment.TARGET_DURABLE == "false"
-    error_message = "A plain function gets no names."
+    condition     = local.environment == { TARGET = var.target_alias_arn, TARGET_DURABLE = "false", TARGET_TIMEOUT = "30" }
+    error_message = "A plain function gets no names, and is waited for."
   }
 
   assert {
@@ -73,8 +74,33 @@ run "dynamodb_to_a_plain_function" {
   }
 
   assert {
+    condition     = local.statements[1].actions == ["lambda:InvokeFunction"] && local.statements[1].resources == [var.target_alias_arn]
+    error_message = "To wait for a function takes no other permission."
+  }
+
+  assert {
     condition     = length(local.statements) == 3 && local.statements[2].actions == ["kms:Decrypt"] && local.statements[2].conditions[0].values == ["dynamodb.eu-west-1.amazonaws.com"]
     error_message = "The table's key decrypts through DynamoDB alone."
+  }
+}
+
+run "to_a_slow_plain_function" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable            = false
+    target_timeout     = 840
+    timeout            = 855
+    visibility_timeout = 5130
+  }
+
+  assert {
+    condition     = local.environment.TARGET_TIMEOUT == "840"
+    error_message = "The redrive knows how long to wait for the function."
   }
 }
 
@@ -87,6 +113,7 @@ run "to_a_queue" {
 
   variables {
     target_alias_arn   = null
+    durable            = null
     target_queue_arn   = "arn:aws:sqs:eu-west-1:123456789012:retries.fifo"
     target_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     stream_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -118,6 +145,7 @@ run "to_a_bucket" {
 
   variables {
     target_alias_arn   = null
+    durable            = null
     target_bucket      = "archive"
     target_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
   }
@@ -145,6 +173,7 @@ run "to_a_prefix_of_a_bucket" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_bucket    = "archive"
     target_prefix    = "failed/orders"
   }
@@ -362,6 +391,7 @@ run "refuses_no_target" {
 
   variables {
     target_alias_arn = null
+    durable          = null
   }
 
   expect_failures = [var.target_alias_arn]
@@ -404,6 +434,7 @@ run "refuses_arn_as_target_bucket" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_bucket    = "arn:aws:s3:::archive"
   }
 
@@ -419,6 +450,7 @@ run "refuses_bucket_of_failures_as_target" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_bucket    = "failures"
     source_bucket    = "failures"
   }
@@ -435,6 +467,7 @@ run "refuses_alias_of_target_key" {
 
   variables {
     target_alias_arn   = null
+    durable            = null
     target_bucket      = "archive"
     target_kms_key_arn = "alias/archive"
   }
@@ -465,6 +498,7 @@ run "refuses_prefix_with_slash" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_bucket    = "archive"
     target_prefix    = "failed/"
   }
@@ -495,6 +529,7 @@ run "refuses_url_as_target_queue" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_queue_arn = "https://sqs.eu-west-1.amazonaws.com/123456789012/retries"
   }
 
@@ -510,6 +545,7 @@ run "refuses_queue_of_failures_as_target" {
 
   variables {
     target_alias_arn = null
+    durable          = null
     target_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:orders-failed"
   }
 
@@ -543,4 +579,170 @@ run "refuses_too_long_timeout" {
   }
 
   expect_failures = [var.timeout]
+}
+
+run "refuses_function_of_which_it_is_not_said_whether_it_is_durable" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable = null
+  }
+
+  expect_failures = [var.durable]
+}
+
+run "refuses_durable_queue" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    target_alias_arn = null
+    target_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:retries"
+    durable          = true
+  }
+
+  expect_failures = [var.durable]
+}
+
+run "refuses_plain_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    target_alias_arn = null
+    target_bucket    = "archive"
+    durable          = false
+  }
+
+  expect_failures = [var.durable]
+}
+
+run "refuses_empty_name" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    name = ""
+  }
+
+  expect_failures = [var.name]
+}
+
+run "refuses_too_short_source_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    source_bucket = "ab"
+  }
+
+  expect_failures = [var.source_bucket]
+}
+
+run "refuses_too_short_target_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    target_alias_arn = null
+    durable          = null
+    target_bucket    = "ab"
+  }
+
+  expect_failures = [var.target_bucket]
+}
+
+run "refuses_target_that_does_not_end_in_time" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable        = false
+    target_timeout = 46
+  }
+
+  expect_failures = [var.target_timeout]
+}
+
+run "refuses_too_short_target_timeout" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable        = false
+    target_timeout = 0
+  }
+
+  expect_failures = [var.target_timeout]
+}
+
+run "refuses_too_long_target_timeout" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable            = false
+    target_timeout     = 841
+    timeout            = 900
+    visibility_timeout = 5400
+  }
+
+  expect_failures = [var.target_timeout]
+}
+
+run "refuses_broken_target_timeout" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    durable        = false
+    target_timeout = 1.5
+  }
+
+  expect_failures = [var.target_timeout]
+}
+
+run "refuses_queue_that_delivers_again_too_soon" {
+  command = plan
+
+  module {
+    source = "./modules/stream-redrive"
+  }
+
+  variables {
+    visibility_timeout = 359
+  }
+
+  expect_failures = [var.visibility_timeout]
 }

@@ -109,6 +109,20 @@ class Readings:
             )
         return [json.loads(message["Body"]) for message in found.values()]
 
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The batches of which the dead-letter queue tells; they stay on it."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.outputs["failed_dead_letter_url"], MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        return [json.loads(message["Body"])["KinesisBatchInfo"] for message in answer["Messages"]]
+
+    def told(self, *words: str) -> str | None:
+        """A line of the redrive's log with all of these words."""
+        pages = self.sandbox.client("logs").get_paginator("filter_log_events")
+        group = f"/aws/lambda/{self.outputs['function_name']}-redrive"
+        lines = (event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"])
+        return next((line for line in lines if all(word in line for word in words)), None)
+
 
 def _value(position: int) -> Any:
     return "broken" if position in POISON else position
@@ -196,8 +210,37 @@ def test_a_redrive_brings_back_precisely_what_was_given_up(
     deployment.assert_nothing_to_change(redrive="true", source_dir=mended)
 
 
+@pytest.fixture(scope="module")
+def impatient(deployed: Readings) -> None:
+    """Messages of the on-failure queue come again after 3 seconds, not 6 minutes."""
+    deployed.sqs.set_queue_attributes(
+        QueueUrl=deployed.outputs["failed_queue_url"], Attributes={"VisibilityTimeout": "3"}
+    )
+
+
+@pytest.mark.usefixtures("loaded", "impatient")
+def test_a_record_that_fails_again_ends_in_the_dead_letter_queue(deployed: Readings) -> None:
+    """The redrive is on, and the function is mended for other records: it is given up, redriven and fails five times."""
+    before = deployed.depth("failed_dead_letter_url")
+    sent = deployed.kinesis.put_record(
+        StreamName=deployed.outputs["stream_name"], PartitionKey="device-0", Data=b"no reading"
+    )
+    number = sent["SequenceNumber"]
+    refused = eventually(lambda: deployed.told(f"record {number}-", "was not handed over"), 60, "in the redrive's log")
+    assert "FunctionFailedError: it names the record in batchItemFailures" in refused
+    assert deployed.depth("failed_queue_url") + deployed.depth("failed_dead_letter_url") == before + 1, "it is kept"
+
+    eventually(lambda: True if deployed.depth("failed_dead_letter_url") > before else None, 60, "for the dead letter")
+    (letter,) = [letter for letter in deployed.dead_letters() if letter["startSequenceNumber"] == number]
+    assert letter["endSequenceNumber"] == number
+    assert deployed.depth("failed_queue_url") == 0
+    assert number not in deployed.rows()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_what_is_no_longer_on_the_stream_ends_in_the_dead_letter_queue(deployed: Readings, loaded: Load) -> None:
     """Asked for records of a shard that never was: past retention looks the same, and nothing is lost silently."""
+    before = deployed.depth("failed_dead_letter_url")
     number = min(loaded.sent)
     info = {
         "shardId": "shardId-000000000099",
@@ -211,15 +254,9 @@ def test_what_is_no_longer_on_the_stream_ends_in_the_dead_letter_queue(deployed:
     deployed.sqs.send_message(
         QueueUrl=deployed.outputs["failed_queue_url"], MessageBody=json.dumps({"KinesisBatchInfo": info})
     )
-    logs = deployed.sandbox.client("logs")
-    group = f"/aws/lambda/{deployed.outputs['function_name']}-redrive"
-
-    def told() -> bool | None:
-        events = logs.filter_log_events(logGroupName=group)["events"]
-        return True if any("1 of 1 records are missing" in event["message"] for event in events) else None
-
-    eventually(told, 30, "in the redrive's log")
-    assert deployed.depth("failed_queue_url") == 1, "it stays, and goes to the dead-letter queue after five receives"
+    eventually(lambda: deployed.told("1 of 1 records are missing"), 30, "in the redrive's log")
+    eventually(lambda: True if deployed.depth("failed_dead_letter_url") > before else None, 60, "for the dead letter")
+    assert info in deployed.dead_letters()
 
 
 def test_destroy_leaves_nothing(deployed: Readings, kinesis: Any, before: set[str]) -> None:

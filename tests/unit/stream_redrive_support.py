@@ -5,7 +5,7 @@ import io
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from urllib.parse import quote_plus, unquote
 
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.exceptions import ReadTimeoutError
 from functions_support import load
 
 redrive = load("stream_redrive")
@@ -30,6 +31,8 @@ QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:retries"
 BUCKET = "arn:aws:s3:::archive"
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/retries"
 SERVICES = ("kinesis", "dynamodbstreams", "lambda", "sqs", "s3")
+TARGET_TIMEOUT = 30
+Function = Callable[[dict[str, Any]], tuple[str, str | None]]
 
 
 def kinesis(number: int, key: str = "a", data: bytes = b"{}") -> dict[str, Any]:
@@ -90,12 +93,17 @@ class Shard:
 
 @dataclass
 class Aws:
-    """Calls in their order with their parameters; `errors` are the next answers of an operation, None for a success."""
+    """Calls in their order with their parameters; `errors` are the next answers of an operation, None for a success.
+
+    `function` is the plain function: of a record, it returns its answer, and the kind of error if it failed. The error
+    "timeout" is none of AWS's: nothing answers in time.
+    """
 
     shards: dict[tuple[str, str], Shard] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
     errors: dict[str, list[str | None]] = field(default_factory=lambda: defaultdict(list))
     refused: dict[str, str] = field(default_factory=dict)
+    function: Function = field(default=lambda _: ("null", None))
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -113,6 +121,8 @@ class Aws:
         with self.lock:
             code = self.errors[operation].pop(0) if self.errors[operation] else None
             code = code or self.refused.get(header.get("x-amz-durable-execution-name", ""))
+            if code == "timeout":
+                raise ReadTimeoutError(endpoint_url=request.url)
             if operation == "PutObject":
                 error = f"<Error><Code>{code}</Code><Message>because</Message></Error>"
                 return _raw(request, 403 if code else 200, error.encode() if code else b"", {})
@@ -120,8 +130,14 @@ class Aws:
                 return _answer(request, 400, {"__type": code, "message": "because"}, code)
             if operation == "GetObject":
                 return self._object(request)
+            waits = header.get("x-amz-invocation-type") == "RequestResponse"
             sent = json.loads(request.body) if target else {}
-            return _answer(request, 202 if operation == "Invoke" else 200, getattr(self, f"_{operation}", dict)(sent))
+            if not waits:
+                status = 202 if operation == "Invoke" else 200
+                return _answer(request, status, getattr(self, f"_{operation}", dict)(sent))
+        (record,) = json.loads(request.body)["Records"]
+        answer, error = self.function(record)  # outside of the lock: functions run side by side
+        return _raw(request, 200, answer.encode(), {"x-amz-function-error": error} if error else {})
 
     __call__ = send
 
@@ -187,15 +203,18 @@ def fake_aws(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Iterator[Aw
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     monkeypatch.setattr(shard_module, "time", SimpleNamespace(sleep=lambda _: None))
-    clients.client.cache_clear()
-    redrive.environment_target.cache_clear()
+    _forget()
     fake = Aws()
-    for service in SERVICES:
-        events = clients.client(service).meta.events
-        events.register("before-parameter-build", fake.note)
-        events.register("before-send", fake.send)
+    for aws in (*map(clients.client, SERVICES), clients.waiting_client(TARGET_TIMEOUT)):
+        aws.meta.events.register("before-parameter-build", fake.note)
+        aws.meta.events.register("before-send", fake.send)
     yield fake
+    _forget()
+
+
+def _forget() -> None:
     clients.client.cache_clear()
+    clients.waiting_client.cache_clear()
     redrive.environment_target.cache_clear()
 
 

@@ -22,6 +22,7 @@ from stream_redrive_support import (
     Shard,
     change,
     clients,
+    event_records,
     failed,
     fake_aws,
     kinesis,
@@ -29,6 +30,7 @@ from stream_redrive_support import (
 )
 
 targets = load("stream_redrive", "targets")
+items = load("stream_redrive", "items")
 record = load("stream_redrive", "record")
 
 Start = Callable[..., Aws]
@@ -68,16 +70,6 @@ def test_a_durable_function_is_started_under_the_records_name(start: Start) -> N
     (call,) = aws.of("Invoke")
     assert (call["FunctionName"], call["InvocationType"]) == (ALIAS, "Event")
     assert call["DurableExecutionName"] == NAME(STREAM, "7") == json.loads(call["Payload"])["messageId"]
-
-
-def test_a_plain_function_is_started_without_name(start: Start) -> None:
-    aws = start((7, "a"), TARGET=ALIAS, TARGET_DURABLE="false")
-
-    assert run(failed(7, 7)) == []
-
-    (call,) = aws.of("Invoke")
-    assert call["InvocationType"] == "Event"
-    assert "DurableExecutionName" not in call
 
 
 def test_a_kinesis_number_fills_the_name(start: Start) -> None:
@@ -260,6 +252,8 @@ def test_a_bucket_that_refuses_an_object(start: Start) -> None:
         ),
         ({"TARGET": "arn:aws:sns:us-east-1:123456789012:topic"}, "give the redrive the ARN"),
         ({"TARGET": ALIAS, "TARGET_DURABLE": "yes"}, 'TARGET_DURABLE is "yes": say "true" or "false"'),
+        ({"TARGET": ALIAS, "TARGET_DURABLE": "false"}, 'TARGET_TIMEOUT is "": give the timeout of the function'),
+        ({"TARGET": ALIAS, "TARGET_DURABLE": "false", "TARGET_TIMEOUT": "0"}, 'TARGET_TIMEOUT is "0"'),
     ],
 )
 def test_a_missing_or_wrong_target_is_named(start: Start, environment: dict[str, Any], complaint: str) -> None:
@@ -277,8 +271,16 @@ def test_a_message_group_is_what_sqs_takes() -> None:
     assert len(targets.message_group("")) == 64
 
 
-@pytest.mark.parametrize("target", [ALIAS, BUCKET])
-def test_threads_share_one_client(start: Start, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TARGET": ALIAS, "TARGET_DURABLE": "true"},
+        {"TARGET": ALIAS, "TARGET_DURABLE": "false", "TARGET_TIMEOUT": "30"},
+        {"TARGET": BUCKET},
+    ],
+    ids=["durable", "plain", "bucket"],
+)
+def test_threads_share_one_client(start: Start, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     """boto3 makes clients safely on one thread only: https://docs.aws.amazon.com/boto3/latest/guide/clients.html."""
     made: list[int] = []
     real = clients.boto3.client
@@ -287,12 +289,13 @@ def test_threads_share_one_client(start: Start, monkeypatch: pytest.MonkeyPatch,
         made.append(threading.get_ident())
         return real(*arguments, **settings)
 
-    start(TARGET=target, TARGET_DURABLE="true")
+    start(**environment)
     clients.client.cache_clear()
+    clients.waiting_client.cache_clear()
     monkeypatch.setattr(clients.boto3, "client", client)
-    items = [targets.Item({"messageId": str(n), "eventSource": "none"}, SHARD) for n in range(20)]
-    destination = targets.target({"TARGET": target, "TARGET_DURABLE": "true"})
+    records = [items.Item.of(record, SHARD) for record in event_records(*range(20))]
+    destination = targets.target(environment)
 
-    assert len(destination.hand_over(items, lambda: 0)) == 20
+    assert len(destination.hand_over(records, lambda: 0)) == 20
 
     assert made == [threading.get_ident()]

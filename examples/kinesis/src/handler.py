@@ -18,19 +18,18 @@ class InvalidReadingError(ValueError):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Store the readings of a batch, or of the one record that is redriven, up to the first that fails.
+    """Store the readings of a batch up to the first that fails.
 
-    Lambda brings everything from that one on again, so to go on would be for nothing. If it is the first of the batch it
-    raises, and Lambda halves the batch until the record is alone; also when it is redriven, for nobody reads the answer.
+    Lambda brings everything from that one on again, so to go on would be for nothing. If it is the first of several it
+    raises, and Lambda halves the batch until the record is alone. A record that is redriven comes alone as well.
     """
-    redriven = "Records" not in event
-    records = [event] if redriven else [record["kinesis"] for record in event["Records"]]
+    records = [record["kinesis"] for record in event["Records"]]
     for position, record in enumerate(records):
         device, number = record["partitionKey"], record["sequenceNumber"]
         try:
             store(device, number, value_of(record["data"]))
         except InvalidReadingError as error:
-            if redriven or (position == 0 and len(records) > 1):
+            if position == 0 and len(records) > 1:
                 raise
             LOGGER.warning("reading %s of %s: %s", number, device, error)
             return {"batchItemFailures": [{"itemIdentifier": number}]}
