@@ -54,7 +54,8 @@ class AsyncCounts:
     """One function's counts.
 
     ``dropped``: events that never succeeded, wherever they went then. ``age``: milliseconds from an event's acceptance to
-    each invocation with it; ``new_ages``: those since CloudWatch was last told.
+    each invocation with it; ``new_ages``: those since CloudWatch was last told. ``destination_delivery_failures``: also of
+    the streams' mappings to the function.
     """
 
     received: int = 0

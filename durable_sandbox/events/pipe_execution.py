@@ -182,7 +182,10 @@ class PipeExecution:
     async def _invoke(
         self, stage: str, function: Arn, request: Any, deadline: float, log: ExecutionLog, *, asynchronous: bool
     ) -> bytes:
-        """Invoke ``function`` and return its answer (empty for an asynchronous one). Raises _StageError."""
+        """Invoke ``function`` and return its answer (empty for an asynchronous one).
+
+        Raises _StageError, and TimeoutError for a durable execution that on AWS would have taken longer than the limit.
+        """
         payload = json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
         params = {
             "FunctionName": str(function),
@@ -193,6 +196,10 @@ class PipeExecution:
         try:
             _check_size(payload, asynchronous=asynchronous)
             result = await self._calls.persist(deadline, function.region, "lambda", "Invoke", params)
+            execution = None if asynchronous else result.get("DurableExecutionArn")
+            if execution is not None and await self._calls.modelled_seconds(execution) > EXECUTION_LIMIT_S:
+                # Its waits were skipped. On AWS the pipe would have stopped waiting, and the execution gone on without it.
+                raise TimeoutError
         except AwsError as error:
             raise _StageError(stage, "Invocation", kind_of(error), StepError.of(error, "lambda")) from error
         answer = bytes(result.get("Payload") or b"")

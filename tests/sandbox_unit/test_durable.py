@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from lambda_support import DURABLE, ECHO, Functions, eventually, package
 
@@ -306,6 +308,17 @@ def test_throttles_are_waited_out(functions: Functions) -> None:
         functions.client.put_function_concurrency(FunctionName=function.split(":")[0], ReservedConcurrentExecutions=1)
     arns = [functions.start(live, {"invoke": slow}) for _ in range(6)]
     assert [functions.finished(arn)["Status"] for arn in arns] == ["SUCCEEDED"] * 6
+
+
+def test_a_synchronous_invoke_without_concurrency_is_refused(functions: Functions) -> None:
+    live, url = functions.durable(timeout=900), functions.client.meta.endpoint_url
+    functions.client.put_function_concurrency(FunctionName=live.split(":")[0], ReservedConcurrentExecutions=0)
+    keys = {"aws_access_key_id": "sandbox", "aws_secret_access_key": "sandbox", "region_name": "us-east-1"}
+    once = boto3.client("lambda", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}), **keys)
+    with pytest.raises(once.exceptions.TooManyRequestsException):
+        once.invoke(FunctionName=live)
+    name = live.split(":")[0]
+    assert not functions.client.list_durable_executions_by_function(FunctionName=name)["DurableExecutions"]
 
 
 def test_a_stopped_execution_that_was_throttled_runs_no_handler(functions: Functions, tmp_path: Path) -> None:

@@ -157,9 +157,16 @@ def test_concurrency_is_the_most_at_once() -> None:
     with lambda_.counts.running(REGION, "g", None, 1):
         readings = list(source.read())
         assert by_name(readings) == {"ConcurrentExecutions": {2: 1}}
-        of_f = [r.values for r in readings if dict(r.metric.dimensions) == {"FunctionName": "f"}]
-        assert of_f == [{2: 1}]
-        assert by_name(source.read()) == {"ConcurrentExecutions": {1: 1}}, "g still runs"
+        assert _of_function(readings, "f") == [{2: 1}]
+        readings = list(source.read())
+        assert by_name(readings) == {"ConcurrentExecutions": {1: 1}}, "g still runs"
+        assert (_of_function(readings, "f"), _of_function(readings, "g")) == ([], [{1: 1}])
+    list(source.read())
+    assert not list(source.read()), "nothing runs"
+
+
+def _of_function(readings: Iterable[Reading], name: str) -> list[Mapping[float, float]]:
+    return [r.values for r in readings if dict(r.metric.dimensions) == {"FunctionName": name}]
 
 
 def test_asynchronous_counts_are_told_once() -> None:

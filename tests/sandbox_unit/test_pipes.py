@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -264,6 +265,32 @@ def test_an_execution_over_its_limit_keeps_the_message(monkeypatch: pytest.Monke
         await until(lambda: bench.service.pipes()[0].metrics.executions_timed_out == 1)
         assert len(bench.queue.messages) == 1
         assert "ExecutionTimeout" in bench.log.steps()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("seconds", "late"), [(300, False), (301, True)])
+def test_an_execution_whose_skipped_waits_go_over_the_limit_keeps_the_message(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, *, late: bool
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        started, arn = datetime(2026, 1, 1, tzinfo=UTC), f"{FUNCTION}/durable-execution/name/id"
+
+        async def invoke(_: Any) -> dict[str, Any]:
+            return {"StatusCode": 200, "DurableExecutionArn": arn, "Payload": b"null"}
+
+        async def get(params: dict[str, Any]) -> dict[str, Any]:
+            assert params["DurableExecutionArn"] == arn
+            return {"StartTimestamp": started, "EndTimestamp": started + timedelta(seconds=seconds)}
+
+        monkeypatch.setattr(bench.api, "_lambda_Invoke", invoke)
+        monkeypatch.setattr(bench.api, "_lambda_GetDurableExecution", get, raising=False)
+        bench.queue.put("x")
+        await bench.create()
+        metrics = bench.service.pipes()[0].metrics
+        await until(lambda: metrics.executions_succeeded + metrics.executions_timed_out == 1)
+        assert metrics.executions_timed_out == late
+        await until(lambda: len(bench.queue.messages) == late)
 
     run(scenario)
 

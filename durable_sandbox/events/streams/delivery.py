@@ -20,13 +20,13 @@ from durable_sandbox.events.streams.batches import Outcome, Result
 from durable_sandbox.events.streams.destination import FailureDestination
 from durable_sandbox.events.streams.lane import GivenUp
 from durable_sandbox.events.streams.records import StreamRecord, event_of
-from durable_sandbox.events.streams.spec import StreamCounts, StreamMappingSpec
+from durable_sandbox.events.streams.spec import StreamCounts, StreamMappingSpec, StreamSamples
 
 FUNCTION_FAILED = "Function call failed"
 
 
 class FunctionTarget:
-    """The mapping's function, with its on-failure destination. ``ages``: takes IteratorAge of each invocation."""
+    """The mapping's function, with its on-failure destination. ``samples``: takes what is of the function."""
 
     def __init__(
         self,
@@ -35,14 +35,14 @@ class FunctionTarget:
         counts: StreamCounts,
         problems: Problems,
         destination: FailureDestination | None,
-        ages: list[float],
+        samples: StreamSamples,
     ) -> None:
         self._spec = spec
         self._calls = calls
         self._counts = counts
         self._problems = problems
         self._destination = destination
-        self._ages = ages
+        self._samples = samples
         self._region = Arn.parse(spec.function_arn).region
 
     async def deliver(
@@ -65,7 +65,7 @@ class FunctionTarget:
             return Outcome(Result.NOT_RUN)
         self._problems.solved("invoke")
         self._counts.invoked += len(records)
-        self._ages.append(age * 1000)
+        self._samples.ages.append(age * 1000)
         outcome = self._read(answer, records, in_window=window is not None)
         self._count_failures(outcome, len(records))
         return outcome
@@ -79,6 +79,7 @@ class FunctionTarget:
             self._counts.delivered_to_destination += size
         else:
             self._counts.delivery_failures += size
+            self._samples.undelivered += 1
             self._counts.dropped += size
 
     def _read(self, answer: Mapping[str, Any], records: Sequence[StreamRecord], *, in_window: bool) -> Outcome:

@@ -19,7 +19,13 @@ from durable_sandbox.events.streams.delivery import FunctionTarget
 from durable_sandbox.events.streams.destination import FailureDestination
 from durable_sandbox.events.streams.reader import ReadCall, stream_reader
 from durable_sandbox.events.streams.records import RecordOrigin
-from durable_sandbox.events.streams.spec import METRIC_NAMES, StreamCounts, StreamMappingSpec, StreamSpec
+from durable_sandbox.events.streams.spec import (
+    METRIC_NAMES,
+    StreamCounts,
+    StreamMappingSpec,
+    StreamSamples,
+    StreamSpec,
+)
 
 
 class StreamMappingPoller:
@@ -35,7 +41,7 @@ class StreamMappingPoller:
         function: FunctionLookup,
     ) -> None:
         self.counts = StreamCounts()
-        self._ages: list[float] = []
+        self._samples = StreamSamples()
         self._factor = spec.stream.parallelization_factor
         self._problems = Problems(f"mapping {spec.uuid}")
         self._calls = MappingCalls(api, identities, time, function)
@@ -57,11 +63,12 @@ class StreamMappingPoller:
         """What keeps the mapping from working, if anything does."""
         return self._problems.text
 
-    def take_iterator_ages(self) -> list[float]:
-        """Of each invocation since the last time, the age of its last record in milliseconds."""
-        ages = self._ages.copy()
-        self._ages.clear()
-        return ages
+    def take_samples(self) -> StreamSamples:
+        """What happened since the last time."""
+        samples = StreamSamples(self._samples.ages.copy(), self._samples.undelivered)
+        self._samples.ages.clear()
+        self._samples.undelivered = 0
+        return samples
 
     def start(self, spec: StreamMappingSpec) -> None:
         """Poll as ``spec`` says."""
@@ -75,7 +82,7 @@ class StreamMappingPoller:
             destination = FailureDestination(
                 spec.uuid, spec.function_arn, spec.stream, spec.stream.on_failure, self._calls
             )
-        target = FunctionTarget(spec, self._calls, self.counts, self._problems, destination, self._ages)
+        target = FunctionTarget(spec, self._calls, self.counts, self._problems, destination, self._samples)
         self._consumer.start(spec.stream, reader, target)
 
     async def pause(self) -> None:

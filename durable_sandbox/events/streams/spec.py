@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
@@ -100,3 +100,14 @@ class StreamCounts:
     dropped: int = 0
     delivered_to_destination: int = 0
     delivery_failures: int = 0
+
+
+@dataclass(slots=True)
+class StreamSamples:
+    """What CloudWatch has not been told yet, of the mapping's function and not of the mapping.
+
+    ``ages``: IteratorAge of each invocation in milliseconds. ``undelivered``: on-failure records that were lost.
+    """
+
+    ages: list[float] = field(default_factory=list)
+    undelivered: int = 0

@@ -6,6 +6,7 @@ it ended; a throttle is neither invocation nor error.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class FunctionCounts:
 
     def __init__(self) -> None:
         self._counts: dict[Key, InvocationCounts] = {}
+        self._handling: Counter[Key] = Counter()
         self._running: dict[str, int] = {}
         self._peaks: dict[str, int] = {}
 
@@ -62,13 +64,15 @@ class FunctionCounts:
     @contextmanager
     def running(self, region: str, name: str, qualifier: str | None, concurrency: int) -> Iterator[None]:
         """An event is handled, the ``concurrency``-th at once of its function."""
-        counts = self.of(region, name, qualifier)
+        counts, key = self.of(region, name, qualifier), (region, name, qualifier)
         counts.concurrency = max(counts.concurrency, concurrency)
+        self._handling[key] += 1
         running = self._running[region] = self._running.get(region, 0) + 1
         self._peaks[region] = max(self._peaks.get(region, 0), running)
         try:
             yield
         finally:
+            self._handling[key] -= 1
             self._running[region] -= 1
 
     def ran(self, region: str, name: str, qualifier: str | None, outcome: InvocationOutcome) -> None:
@@ -83,8 +87,14 @@ class FunctionCounts:
             self.of(region, name, qualifier).throttles += 1
 
     def take(self) -> dict[Key, InvocationCounts]:
-        """What was counted, to begin anew."""
+        """What was counted, to begin anew with the events that are being handled: long ones count all the time."""
         counts, self._counts = self._counts, {}
+        self._handling = +self._handling  # drops those without any
+        of_function: Counter[tuple[str, str]] = Counter()
+        for (region, name, _), handling in self._handling.items():
+            of_function[region, name] += handling
+        for region, name, qualifier in self._handling:
+            self.of(region, name, qualifier).concurrency = of_function[region, name]
         return counts
 
     def take_peaks(self) -> dict[str, int]:

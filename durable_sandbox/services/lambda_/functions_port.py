@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.durable.ports import DurableTarget, HandlerResult, PlainTarget
+from durable_sandbox.events.async_queue import EventAge
 from durable_sandbox.services.lambda_.invoke import InvokeOperations, durable_target
 from durable_sandbox.services.lambda_.naming import FunctionReference
 
@@ -59,17 +59,22 @@ class EnginePort:
     ) -> HandlerResult:
         """Invoke the handler of one version once, as the durable backend does."""
         reference = FunctionReference(region, function_name, version)
+        start = self._lambda.async_starts.get(execution_arn)
+        event = EventAge(self._time) if start is None or start.waiting is None else start.waiting
 
         async def invoke() -> HandlerResult:
             function, target = self._lambda.functions.version(reference)
             if self._lambda.engine.execution(execution_arn).is_complete:
                 # Stopped or timed out while it was throttled: its handler must not start any more.
                 raise AwsError("ResourceConflictException", f"{execution_arn} is closed.", status=409)
-            request_id = str(uuid4())
+            request_id, age = str(uuid4()), event.seconds()
             outcome = await self._lambda.run(function, target, reference, payload, request_id)
+            if start is not None and start.waiting is not None:
+                start.waiting = None
+                self._lambda.async_metrics.of(region, function_name).attempted(age * 1000)
             return HandlerResult(request_id, outcome.payload, outcome.function_error is not None)
 
-        return await self._once_admitted(invoke)
+        return await self._once_admitted(invoke, event)
 
     async def invoke_plain(self, parent: Execution, target: PlainTarget, payload: bytes) -> HandlerResult:
         """Invoke with the role of the parent's function."""
@@ -83,7 +88,7 @@ class EnginePort:
             answer = await self._api.call(caller, parent.region, "lambda", "Invoke", params)
             return HandlerResult(start.invocation_id, answer["Payload"], "FunctionError" in answer)
 
-        return await self._once_admitted(invoke)
+        return await self._once_admitted(invoke, EventAge(self._time))
 
     def permit(self, parent: Execution, target: DurableTarget, qualifier: str | None) -> None:
         """Ask IAM for the invocation that starts a child execution, as ``invoke_plain`` does by its call."""
@@ -100,8 +105,8 @@ class EnginePort:
         _, version = self._lambda.functions.version(reference)
         return self._identities.service(version.role, _SESSION)
 
-    async def _once_admitted(self, invoke: Callable[[], Awaitable[HandlerResult]]) -> HandlerResult:
-        """Wait a throttle out: the service retries 429 until it succeeds, and it says nothing about the work.
+    async def _once_admitted(self, invoke: Callable[[], Awaitable[HandlerResult]], age: EventAge) -> HandlerResult:
+        """Wait a throttle out, which adds to ``age``: the service retries 429 until it succeeds; it says nothing of the work.
 
         https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-sdk-retries.html
         """
@@ -112,7 +117,7 @@ class EnginePort:
             except AwsError as error:
                 if error.code != "TooManyRequestsException":
                     raise
-            await asyncio.sleep(self._time.scaled(wait))
+            await age.wait(wait)
             wait = min(wait * 2, _THROTTLE_LONGEST_SECONDS)
 
     def on_closed(self, execution: Execution) -> None:

@@ -15,7 +15,8 @@ from aws_durable_execution_sdk_python_testing.execution import Execution
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.durable.ports import DurableTarget
-from durable_sandbox.events.async_queue import AsyncEvent, AsyncQueue
+from durable_sandbox.events.async_metrics import AsyncMetrics
+from durable_sandbox.events.async_queue import AsyncEvent, AsyncQueue, EventAge
 from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest
 from durable_sandbox.services.lambda_.async_target import AsyncTarget
 from durable_sandbox.services.lambda_.context import LambdaContext
@@ -29,21 +30,24 @@ MAX_SYNC_EXECUTION_SECONDS = 900
 _EXECUTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AsyncStart:
     """An Event invocation that started an execution: its request, and the version whose dead-letter target counts.
 
-    The version itself, not its number: it may be deleted before the execution ends.
+    The version itself, not its number: it may be deleted before the execution ends. ``waiting``: for how long the event has
+    been, until the handler has run with it.
     """
 
     request_id: str
     version: Version
+    waiting: EventAge | None
 
 
 class InvokeOperations(LambdaContext):
     """The data plane."""
 
     async_queue: AsyncQueue
+    async_metrics: AsyncMetrics
     function_counts: FunctionCounts
     async_starts: dict[str, AsyncStart]
     """By execution ARN, of executions that an Event invocation started: these have a dead-letter target."""
@@ -55,7 +59,7 @@ class InvokeOperations(LambdaContext):
         kind = call.params.get("InvocationType") or "RequestResponse"
         payload = self._payload(call, kind)
         if version.durable is not None:
-            return await self._invoke_durable(call, reference, version, kind, payload)
+            return await self._invoke_durable(call, reference, function, version, kind, payload)
         if call.params.get("DurableExecutionName"):
             raise _invalid("DurableExecutionName is for functions with a durable configuration.")
         if kind == "DryRun":
@@ -83,14 +87,22 @@ class InvokeOperations(LambdaContext):
             request_id, payload, function.arn(reference.qualifier), client_context=_decoded(client_context)
         )
         called = (function.region, function.name, reference.qualifier)
-        try:
-            with self._concurrency(function), self.function_counts.running(*called, function.running):
-                outcome = await self.runtime.invoke(version.runtime_spec(), request)
-        except AwsError as error:
-            self.function_counts.refused(*called, error)
-            raise
+        with (
+            self._counting_throttles(function, reference),
+            self._concurrency(function),
+            self.function_counts.running(*called, function.running),
+        ):
+            outcome = await self.runtime.invoke(version.runtime_spec(), request)
         self.function_counts.ran(*called, outcome)
         return outcome
+
+    @contextmanager
+    def _counting_throttles(self, function: Function, reference: FunctionReference) -> Iterator[None]:
+        try:
+            yield
+        except AwsError as error:
+            self.function_counts.refused(function.region, function.name, reference.qualifier, error)
+            raise
 
     def _decrypt_environment(self, version: Version) -> None:
         """Variables under a customer managed key are decrypted as the role; AWS asks at each cold start.
@@ -132,7 +144,7 @@ class InvokeOperations(LambdaContext):
     # --- durable ------------------------------------------------------------------------------------------------
 
     async def _invoke_durable(
-        self, call: Call, reference: FunctionReference, version: Version, kind: str, payload: bytes
+        self, call: Call, reference: FunctionReference, function: Function, version: Version, kind: str, payload: bytes
     ) -> Mapping[str, Any]:
         assert version.durable is not None  # noqa: S101 - the caller checked
         if reference.qualifier is None:
@@ -150,10 +162,16 @@ class InvokeOperations(LambdaContext):
             )
         if kind == "DryRun":
             return {"StatusCode": 204, "Payload": b""}
+        if kind == "RequestResponse":
+            # The caller is told at once. Once an execution has started, and with an Event, Lambda waits for concurrency.
+            with self._counting_throttles(function, reference), self._concurrency(function):
+                pass
         arn, new = self.engine.start(durable_target(version), name, payload or b"{}")
         if kind == "Event":
             if new:
-                self.async_starts[arn] = AsyncStart(call.request_id, version)
+                # "Lambda places the event in a queue": https://docs.aws.amazon.com/lambda/latest/dg/durable-invoking.html
+                self.async_metrics.of(function.region, function.name).received += 1
+                self.async_starts[arn] = AsyncStart(call.request_id, version, EventAge(self.time))
             return {"StatusCode": 202, "Payload": b"", "DurableExecutionArn": arn, "ExecutedVersion": version.version}
         execution = await self.engine.wait(arn)
         return _durable_answer(execution, version)

@@ -16,7 +16,7 @@ from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.events.mapping_calls import MappedFunction
 from durable_sandbox.events.streams.mapping import StreamMappingPoller
-from durable_sandbox.events.streams.spec import StreamCounts
+from durable_sandbox.events.streams.spec import StreamCounts, StreamSamples
 from durable_sandbox.services.lambda_.mapping_pollers import Poller, build_poller
 from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, MappingSpec
 from durable_sandbox.services.lambda_.naming import FunctionReference
@@ -197,11 +197,11 @@ class MappingRegistry:
             for mapping in self._mappings.values()
         ]
 
-    def take_iterator_ages(self) -> list[tuple[FunctionReference, list[float]]]:
-        """IteratorAge (ms) of each invocation with a stream's records since the last time."""
+    def take_samples(self) -> list[tuple[FunctionReference, StreamSamples]]:
+        """What happened to functions behind streams since the last time."""
         pollers = ((mapping.function, mapping.poller) for mapping in self._mappings.values())
         streams = ((function, poller) for function, poller in pollers if isinstance(poller, StreamMappingPoller))
-        return [(function, ages) for function, poller in streams if (ages := poller.take_iterator_ages())]
+        return [(function, poller.take_samples()) for function, poller in streams]
 
     async def reset(self) -> None:
         """End all work now and forget every mapping. What is in flight was not processed, as far as its source knows."""

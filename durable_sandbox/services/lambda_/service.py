@@ -114,8 +114,14 @@ class LambdaService(
 
     def read_functions(self) -> LambdaReading:
         """Everything for CloudWatch; takes what was counted since the last time."""
-        for function, ages in self.mappings.take_iterator_ages():
-            self.function_counts.of(function.region, function.name, function.qualifier).iterator_ages += ages
+        for function, samples in self.mappings.take_samples():
+            if samples.ages:
+                self.function_counts.of(
+                    function.region, function.name, function.qualifier
+                ).iterator_ages += samples.ages
+            if samples.undelivered:
+                counts = self.async_metrics.of(function.region, function.name)
+                counts.destination_delivery_failures += samples.undelivered
         return LambdaReading(
             self.function_counts.take(),
             self.function_counts.take_peaks(),

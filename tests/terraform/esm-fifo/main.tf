@@ -2,6 +2,9 @@
 module "esm_fifo" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name   = "direct-fifo"
   bridge = "esm"
   fifo   = true

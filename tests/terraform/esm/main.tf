@@ -2,6 +2,9 @@
 module "esm" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name   = "direct"
   bridge = "esm"
   tags   = { scenario = "esm" }

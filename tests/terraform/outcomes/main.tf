@@ -2,6 +2,9 @@
 module "jobs" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name          = "jobs"
   source_dir    = "${path.module}/handler"
   pip_arguments = ["--no-deps"]

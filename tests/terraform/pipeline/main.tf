@@ -2,6 +2,9 @@
 module "pipeline" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name = "sample"
   tags = { scenario = "pipeline" }
 }

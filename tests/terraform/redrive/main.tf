@@ -3,6 +3,9 @@
 module "redrive" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name              = "redriven"
   bridge            = "esm"
   timeout           = 5

@@ -8,6 +8,9 @@ variable "starts_per_second" {
 module "sideline" {
   source = "../../.."
 
+  # Proven by the scenarios alarms-*: here it would double the apply.
+  observability = false
+
   name          = "sidelined"
   bridge        = "dispatcher"
   source_dir    = "${path.module}/handler"
