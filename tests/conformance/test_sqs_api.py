@@ -343,7 +343,7 @@ def test_1_6_the_mapping_waits_for_the_execution_and_a_redelivery_starts_a_new_o
     name = function.partition(":")[0]
     executions = bench.lambda_.list_durable_executions_by_function(FunctionName=name)["DurableExecutions"]
     assert [execution["Status"] for execution in executions] == ["SUCCEEDED", "SUCCEEDED"]
-    first, second = (
+    second, first = (  # newest first
         [record["messageId"] for record in json.loads(shown["InputPayload"])["Records"]]
         for shown in (
             bench.lambda_.get_durable_execution(DurableExecutionArn=execution["DurableExecutionArn"])

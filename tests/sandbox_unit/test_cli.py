@@ -357,7 +357,8 @@ def test_status_sums_executions_of_all_functions() -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    assert set(cli.commands) == {"up", "down", "reset", "status", "env", "exec", "logs", "iam", "demo", "soak"}
+    commands = {"up", "down", "reset", "status", "env", "exec", "logs", "iam", "alarms", "redrive", "demo", "soak"}
+    assert set(cli.commands) == commands
     for command in cli.commands.values():
         assert command.help
         assert all(

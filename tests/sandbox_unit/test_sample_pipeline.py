@@ -35,9 +35,9 @@ class Sample:
         return [entry["MessageId"] for entry in sent["Successful"]]
 
     def executions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.functions.client.list_durable_executions_by_function(FunctionName=self.name)[
-            "DurableExecutions"
-        ]
+        found: list[dict[str, Any]] = self.functions.client.list_durable_executions_by_function(
+            FunctionName=self.name, ReverseOrder=True
+        )["DurableExecutions"]
         return found
 
     def stored(self) -> set[str]:

@@ -31,7 +31,7 @@ def start(record: dict[str, Any]) -> Start:
 @pytest.fixture
 def redriven(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Start]:
     """Return name and payload of a record that functions/stream_redrive reads back as boto3 returns it."""
-    shard, failures, targets = (load("stream_redrive", name) for name in ("shard", "failures", "targets"))
+    shard, failures = (load("stream_redrive", name) for name in ("shard", "failures"))
 
     def read(service: str, stream: str, shard_id: str, number: str, raw: dict[str, Any]) -> Start:
         client = boto3.client(service)
@@ -40,8 +40,7 @@ def redriven(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Start]:
             stub.add_response("get_shard_iterator", {"ShardIterator": "iterator"})
             stub.add_response("get_records", {"Records": [raw]})
             monkeypatch.setattr(shard, "client", lambda _: client)
-            ((record,),) = shard.read_back(batch, shard.Seen(batch), lambda: 900_000)
-        item = targets.Item(record, shard_id)
+            ((item,),) = shard.read_back(batch, shard.Seen(batch), lambda: 900_000)
         return item.record_id, item.payload()
 
     return read
@@ -103,6 +102,8 @@ def test_a_dynamodb_record_read_back_starts_the_same(redriven: Callable[..., Sta
     read = {"one": {"B": b"\x00\xff"}, "many": {"L": [{"BS": [b"\x00", b"\x00\xff"]}, {"N": "1.50"}, {"NULL": True}]}}
     change = CHANGE["dynamodb"] | {"NewImage": in_event, "ApproximateCreationDateTime": created}
     raw = {
+        "eventID": CHANGE["eventID"],
+        "eventVersion": CHANGE["eventVersion"],
         "eventName": CHANGE["eventName"],
         "dynamodb": change
         | {"NewImage": read, "ApproximateCreationDateTime": datetime.fromtimestamp(1764072000.7, UTC)},
