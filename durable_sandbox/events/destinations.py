@@ -17,12 +17,12 @@ from enum import Enum
 from typing import Any
 from uuid import uuid4
 
-from durable_sandbox.aws.arns import Arn, queue_url
+from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Api, Caller
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.failures import Failure, kind_of
-from durable_sandbox.events.streams.destination import timestamp
+from durable_sandbox.events.streams.destination import delivery, timestamp
 
 logger = logging.getLogger(__name__)
 
@@ -146,11 +146,11 @@ def _delivery(target: Arn, record: InvocationRecord, now: datetime) -> tuple[str
     text = record.text(now)
     match target.service:
         case "sqs":
-            return "SendMessage", {"QueueUrl": queue_url(target), "MessageBody": text}
+            return delivery(target, text)
         case "sns":
             if not record.success and len(text.encode()) > MAX_TOPIC_BYTES:
                 text = record.text(now, payloads=False)
-            return "Publish", {"TopicArn": str(target), "Message": text}
+            return delivery(target, text)
         case "lambda":
             return "Invoke", {"FunctionName": str(target), "InvocationType": "Event", "Payload": text.encode()}
         case "events":

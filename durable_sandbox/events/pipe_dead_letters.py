@@ -11,27 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from durable_sandbox.aws.arns import Arn, queue_url
+from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.pipe_calls import LOG, PipeCalls
 from durable_sandbox.events.pipe_spec import PipeMetrics
-from durable_sandbox.events.streams.destination import batch_info, timestamp
+from durable_sandbox.events.streams.destination import batch_info, delivery, timestamp
 from durable_sandbox.events.streams.lane import GivenUp
 from durable_sandbox.events.streams.spec import StreamSpec
 
 # Faults of the service itself are retried for so long; AWS gives no time.
 _PATIENCE_S = 10.0
-
-
-def delivery(target: Arn, text: str) -> tuple[str, Mapping[str, Any]]:
-    """Operation and parameters that bring ``text`` to a queue or topic."""
-    if target.service == "sns":
-        return "Publish", {"TopicArn": str(target), "Message": text}
-    return "SendMessage", {"QueueUrl": queue_url(target), "MessageBody": text}
 
 
 class PipeDeadLetters:

@@ -15,11 +15,11 @@ from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.pipe_calls import PipeCalls
-from durable_sandbox.events.pipe_dead_letters import delivery
+from durable_sandbox.events.streams.access import check_readable
+from durable_sandbox.events.streams.destination import delivery
 from durable_sandbox.events.streams.spec import StreamSpec
 
 _INVALID = "Input parameter is invalid from the request due to : "
-_FROM_THE_START = "TRIM_HORIZON"
 
 
 def stream_refusal(source: Arn, error: AwsError) -> str:
@@ -48,7 +48,7 @@ class StreamAccess:
     async def refusal(self) -> str | None:
         """Why the pipe cannot run, if it cannot."""
         try:
-            await (self._read_kinesis() if self._stream.is_kinesis else self._read_dynamodb())
+            await check_readable(self._stream, self._call, self._may)
         except AwsError as error:
             return stream_refusal(self._stream.source, error)
         target = self._stream.on_failure
@@ -59,33 +59,6 @@ class StreamAccess:
         except AwsError as error:
             return dead_letter_refusal(target, error)
         return None
-
-    async def _read_kinesis(self) -> None:
-        stream = {"StreamARN": str(self._stream.stream)}
-
-        async def call(operation: str, **params: Any) -> Mapping[str, Any]:
-            return await self._call("kinesis", operation, {**stream, **params})
-
-        await call("DescribeStreamSummary")
-        await call("DescribeStream", Limit=1)
-        listed = await call("ListShards", MaxResults=1)
-        # None yet in a stream that is being created.
-        for shard in (one["ShardId"] for one in listed["Shards"][:1]):
-            found = await call("GetShardIterator", ShardId=shard, ShardIteratorType=_FROM_THE_START)
-            await call("GetRecords", ShardIterator=found["ShardIterator"], Limit=1)
-        if self._stream.has_consumer:
-            consumer = {"ConsumerARN": str(self._stream.source)}
-            self._may("kinesis", "SubscribeToShard", consumer | {"ShardId": "", "StartingPosition": {"Type": "LATEST"}})
-
-    async def _read_dynamodb(self) -> None:
-        stream = {"StreamArn": str(self._stream.source)}
-        # A role whose ListStreams is for this stream alone will do: terraform-provider-aws's acceptance tests have one.
-        self._may("dynamodbstreams", "ListStreams", {"TableName": str(self._stream.source)})
-        described = await self._call("dynamodbstreams", "DescribeStream", {**stream, "Limit": 1})
-        for shard in (described["StreamDescription"].get("Shards") or ())[:1]:
-            start = {**stream, "ShardId": shard["ShardId"], "ShardIteratorType": _FROM_THE_START}
-            found = await self._call("dynamodbstreams", "GetShardIterator", start)
-            await self._call("dynamodbstreams", "GetRecords", {"ShardIterator": found["ShardIterator"], "Limit": 1})
 
     async def _reach(self, target: Arn) -> None:
         """Nothing is sent."""

@@ -70,10 +70,7 @@ class FailureDestination:
             key = f"aws/lambda/{self._uuid}/{given_up.shard_id}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid4()}"
             body = json.dumps(record, ensure_ascii=False).encode()
             return "s3", "PutObject", {"Bucket": self._target.resource, "Key": key, "Body": body}
-        text = json.dumps(record)
-        if self._target.service == "sns":
-            return "sns", "Publish", {"TopicArn": str(self._target), "Message": text}
-        return "sqs", "SendMessage", {"QueueUrl": queue_url(self._target), "MessageBody": text}
+        return self._target.service, *delivery(self._target, json.dumps(record))
 
     def _record(self, given_up: GivenUp, now: datetime) -> dict[str, Any]:
         outcome, info = given_up.outcome, batch_info(self._spec, given_up.shard_id, given_up.batch.records)
@@ -92,6 +89,13 @@ class FailureDestination:
                 "functionError": outcome.function_error,
             }
         return record | {"version": "1.0", "timestamp": timestamp(now.timestamp())} | info
+
+
+def delivery(target: Arn, text: str) -> tuple[str, dict[str, Any]]:
+    """Operation and parameters that bring ``text`` to a queue or topic."""
+    if target.service == "sns":
+        return "Publish", {"TopicArn": str(target), "Message": text}
+    return "SendMessage", {"QueueUrl": queue_url(target), "MessageBody": text}
 
 
 def batch_info(spec: StreamSpec, shard_id: str, records: Sequence[StreamRecord]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class ShardConsumer:
         begun, progress.begun = progress.begun, {}
         backlog, progress.backlog = progress.backlog, []
         progress.windows = {}
-        if all(index < len(self._lanes) for index in begun) and self._lanes_of(begun):
+        if self._still_belong(begun):
             for index, batches in begun.items():
                 self._lanes[index].restore(batches)
         else:  # other lanes than before: their tries begin anew
@@ -159,7 +159,7 @@ class ShardConsumer:
     def _lane_of(self, record: StreamRecord) -> int:
         return zlib.crc32(record.key.encode()) % len(self._lanes)
 
-    def _lanes_of(self, begun: Mapping[int, list[Batch]]) -> bool:
+    def _still_belong(self, begun: Mapping[int, list[Batch]]) -> bool:
         """Whether the records of ``begun`` still belong to the lanes that had begun with them."""
         return all(
             self._lane_of(record) == index

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from durable_sandbox.aws.access import Access
-from durable_sandbox.aws.arns import Arn, queue_url
+from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Api, Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.failures import Failure, is_missing_queue, kind_of
+from durable_sandbox.events.streams.access import Check, check_readable
+from durable_sandbox.events.streams.destination import delivery
+from durable_sandbox.events.streams.reader import ReadCall
 from durable_sandbox.events.streams.spec import StreamSpec
 from durable_sandbox.services.lambda_.mapping_settings import invalid
-
-_FROM_THE_START = "TRIM_HORIZON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class SourceAccess:
         if not await exists(spec):
             raise invalid(f"Stream not found: {spec.source}")
         try:
-            await (self._read_kinesis(spec) if spec.is_kinesis else self._read_dynamodb(spec))
+            region = spec.source.region
+            await check_readable(spec, self._read(region), self._may(region))
         except AwsError as error:
             if kind_of(error) is not Failure.PERMISSION:
                 raise
@@ -104,36 +106,17 @@ class SourceAccess:
         answer = await self.api.call(self.root, spec.source.region, "dynamodbstreams", "ListStreams", wanted)
         return str(spec.source) in {stream["StreamArn"] for stream in answer["Streams"]}
 
-    async def _read_kinesis(self, spec: StreamSpec) -> None:
-        region, stream = spec.source.region, {"StreamARN": str(spec.stream)}
+    def _may(self, region: str) -> Check:
+        def may(service: str, operation: str, params: Mapping[str, Any]) -> None:
+            self.access.check(Call(service, operation, params, self.role, region))
 
-        async def call(operation: str, **params: Any) -> Mapping[str, Any]:
-            return await self.api.call(self.role, region, "kinesis", operation, {**stream, **params})
+        return may
 
-        await call("DescribeStreamSummary")
-        await call("DescribeStream", Limit=1)
-        listed = await call("ListShards", MaxResults=1)
-        for shard in (one["ShardId"] for one in listed["Shards"][:1]):
-            found = await call("GetShardIterator", ShardId=shard, ShardIteratorType=_FROM_THE_START)
-            await call("GetRecords", ShardIterator=found["ShardIterator"], Limit=1)
-        if spec.has_consumer:
-            start = {"ConsumerARN": str(spec.source), "ShardId": "", "StartingPosition": {"Type": _FROM_THE_START}}
-            self.access.check(Call("kinesis", "SubscribeToShard", start, self.role, region))
+    def _read(self, region: str) -> ReadCall:
+        async def call(service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+            return await self.api.call(self.role, region, service, operation, params)
 
-    async def _read_dynamodb(self, spec: StreamSpec) -> None:
-        stream = {"StreamArn": str(spec.source)}
-
-        async def call(operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-            return await self.api.call(self.role, spec.source.region, "dynamodbstreams", operation, params)
-
-        # A role whose ListStreams is for this stream alone will do, as for a pipe.
-        listing = {"TableName": str(spec.source)}
-        self.access.check(Call("dynamodbstreams", "ListStreams", listing, self.role, spec.source.region))
-        described = await call("DescribeStream", {**stream, "Limit": 1})
-        for shard in described["StreamDescription"]["Shards"][:1]:
-            start = {**stream, "ShardId": shard["ShardId"], "ShardIteratorType": _FROM_THE_START}
-            found = await call("GetShardIterator", start)
-            await call("GetRecords", {"ShardIterator": found["ShardIterator"], "Limit": 1})
+        return call
 
 
 def _no_permission(action: str, service: str) -> AwsError:
@@ -142,10 +125,9 @@ def _no_permission(action: str, service: str) -> AwsError:
 
 def _deliveries(destination: Arn, uuid: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """IAM action, operation and parameters of the calls that a delivery to ``destination`` makes."""
-    if destination.service == "sqs":
-        yield "SendMessage", "SendMessage", {"QueueUrl": queue_url(destination), "MessageBody": "{}"}
-    elif destination.service == "sns":
-        yield "Publish", "Publish", {"TopicArn": str(destination), "Message": "{}"}
+    if destination.service != "s3":
+        operation, params = delivery(destination, "{}")
+        yield operation, operation, params
     else:
         bucket = {"Bucket": destination.resource}
         yield "PutObject", "PutObject", {**bucket, "Key": f"aws/lambda/{uuid}/record"}
