@@ -20,6 +20,9 @@ _PRESIGNED_V2 = re.compile(r"(?:^|&)AWSAccessKeyId=([^&]+)")
 _LAMBDA_PATHS = re.compile(r"/20\d\d-\d\d-\d\d/(functions|event-source-mappings|layers|durable-|tags|account-settings)")
 _QUEUE_PATH = re.compile(r"/\d{12}/[^/]+/?")
 _TARGETS = {"AmazonSQS": "sqs"}
+# API Gateway's APIs sign by other names than botocore has for them; version 2 differs from 1 by its paths:
+# https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/api-reference.html
+_CONNECTIONS_SCOPE, _GATEWAY_SCOPE, _GATEWAY_V2_PATH = "execute-api", "apigateway", "/v2/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,20 @@ def destination(request: HttpRequest, default_region: str) -> Destination:
         presigned = _PRESIGNED.search(request.query_string)
         scope = _PRESIGNED_SCOPE.fullmatch(unquote(presigned.group(1))) if presigned else None
     if scope is not None:
-        return Destination(scope.group(3).lower(), scope.group(2), scope.group(1))
+        return Destination(_by_scope(scope.group(3).lower(), request), scope.group(2), scope.group(1))
     legacy = _PRESIGNED_V2.search(request.query_string)
     if legacy is not None:
         return Destination("s3", default_region, unquote(legacy.group(1)))
     target = _TARGETS.get(request.headers.get("x-amz-target", "").partition(".")[0])
     return Destination(target or _by_path(request), default_region, None)
+
+
+def _by_scope(service: str, request: HttpRequest) -> str:
+    if service == _CONNECTIONS_SCOPE:
+        return "apigatewaymanagementapi"
+    if service == _GATEWAY_SCOPE and request.raw_path.startswith(_GATEWAY_V2_PATH):
+        return "apigatewayv2"
+    return service
 
 
 def _by_path(request: HttpRequest) -> str | None:

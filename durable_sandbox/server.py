@@ -26,11 +26,14 @@ from durable_sandbox.aws.identity import Identities
 from durable_sandbox.aws.protocol import ServiceProtocol
 from durable_sandbox.control import Control
 from durable_sandbox.enforcement import Enforcement
+from durable_sandbox.events.websocket.deployed import Apis
+from durable_sandbox.events.websocket.session import MAXIMUM_FRAME_BYTES, MAXIMUM_MESSAGE_BYTES
 from durable_sandbox.metrics.monitor import Monitor
 from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
 from durable_sandbox.moto_adapter.policies import Policies
 from durable_sandbox.routing import Destination, destination
+from durable_sandbox.sockets import AsgiSocket, WebSockets, connections_request, handshake_of, target_of
 from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monitor
 
 logger = logging.getLogger("durable_sandbox")
@@ -133,12 +136,21 @@ class Sandbox:
         self._started = True
         self.moto.start(asyncio.get_running_loop())
         parts = Parts(
-            self, self.identities, self.access, self.config.account, self.time, self.logs, self.config.base_url
+            self,
+            self.identities,
+            self.access,
+            self.config.account,
+            self.time,
+            self.logs,
+            self.config.base_url,
+            self.services,
+            self,
+            self.moto.log_role,
         )
         for build in self._builders:
             service = build(parts)
             self.services[service.name] = service
-            self._protocols[service.name] = ServiceProtocol(service.name)
+            self._protocol(service.name)
         for service in self.services.values():
             await _finish(service, "start")
         self.monitor = build_monitor(parts, self.services, self.moto.alarms, self.moto.streams)
@@ -182,6 +194,22 @@ class Sandbox:
         finally:
             self._made(service, operation)
 
+    async def exchange(self, caller: Caller, region: str, service: str, request: HttpRequest) -> HttpResponse:
+        """Answer ``request`` in the wire protocol of ``service``, errors included, as made by ``caller``."""
+        protocol, request_id = self._protocol(service), str(uuid4())
+        query_protocol = "x-amz-target" not in request.headers
+        try:
+            parsed = protocol.parse(request)
+            result = await self.call(caller, region, service, parsed.operation, parsed.params)
+            return protocol.serialise(parsed, result, request_id)
+        except AwsError as error:
+            return protocol.serialise_error(error, request_id, query_protocol=query_protocol)
+
+    def _protocol(self, service: str) -> ServiceProtocol:
+        if service not in self._protocols:
+            self._protocols[service] = ServiceProtocol(service)
+        return self._protocols[service]
+
     # --- HTTP ---------------------------------------------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,12 +217,28 @@ class Sandbox:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        if scope["type"] != "http":
-            raise RuntimeError(f"The sandbox speaks HTTP only, not {scope['type']}.")
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+            return
         request = await read_request(scope, receive)
         response = await self.handle_http(request, receive)
         if response is not None:
             await write_response(response, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a client of a WebSocket API until it is gone."""
+        await receive()  # websocket.connect
+        handshake = handshake_of(scope, self._signer(scope))
+        connections, apis = self.services.get("apigatewaymanagementapi"), self.services.get("apigatewayv2")
+        if not isinstance(connections, WebSockets) or not isinstance(apis, Apis):
+            await send({"type": "websocket.close"})
+            return
+        await connections.serve(target_of(scope["path"], handshake.host, apis), handshake, AsgiSocket(receive, send))
+
+    def _signer(self, scope: Scope) -> str | None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        request = HttpRequest("GET", scope["path"], scope["query_string"].decode("latin-1"), headers)
+        return destination(request, self.config.region).access_key
 
     async def handle_http(self, request: HttpRequest, receive: Receive | None = None) -> HttpResponse | None:
         """Answer ``request``; None if its client went away first."""
@@ -208,12 +252,13 @@ class Sandbox:
     async def _own(self, to: Destination, request: HttpRequest, receive: Receive | None) -> HttpResponse | None:
         assert to.service is not None  # noqa: S101 - the caller looked it up
         request_id = str(uuid4())
-        protocol = self._protocols[to.service]
+        protocol = self._protocol(to.service)
         query_protocol = "x-amz-target" not in request.headers and to.service == "sqs"
         try:
-            parsed = protocol.parse(request)
-            caller = self._caller(to)
-            call = Call(to.service, parsed.operation, parsed.params, caller, to.region, request_id, request.headers)
+            inner, endpoint = connections_request(request) or (request, {})
+            parsed = protocol.parse(inner)
+            caller, params = self._caller(to), {**parsed.params, **endpoint}
+            call = Call(to.service, parsed.operation, params, caller, to.region, request_id, request.headers)
             await self._authoriser.authorise(call)
             handling = self._handled(call)
             if receive is not None and parsed.operation in _ENDS_WITH_CLIENT:
@@ -343,27 +388,34 @@ def run(config: SandboxConfig) -> None:
     """Serve until SIGTERM or SIGINT. Raises SystemExit if the port is taken or the services cannot start."""
     configure_logging(config)
     server = uvicorn.Server(
-        uvicorn.Config(
-            Sandbox(config),
-            host=config.host,
-            port=config.port,
-            loop="uvloop" if sys.platform != "win32" else "asyncio",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=True,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=5,
-        )
+        server_config(Sandbox(config), host=config.host, port=config.port, timeout_graceful_shutdown=5)
     )
     if not config.iam:
         logger.warning("IAM is not enforced (--no-iam): every call is allowed, which AWS will not do")
     server.run()
     if not server.started:
         raise SystemExit(1)
+
+
+def server_config(sandbox: Sandbox, **options: Any) -> uvicorn.Config:
+    """How uvicorn serves a sandbox; ``options`` of uvicorn.Config come on top."""
+    return uvicorn.Config(
+        sandbox,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        ws="websockets-sansio",
+        # A pair: of the whole message, and of each of its frames.
+        ws_max_size=(MAXIMUM_MESSAGE_BYTES, MAXIMUM_FRAME_BYTES),
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        **options,
+    )
 
 
 def configure_logging(config: SandboxConfig) -> None:

@@ -12,6 +12,7 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
 
 if TYPE_CHECKING:
+    from durable_sandbox.events.websocket.ports import AwsHttp
     from durable_sandbox.metrics.collector import Source
     from durable_sandbox.metrics.evaluator import AlarmStore
     from durable_sandbox.metrics.monitor import Monitor
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a service may be built from. ``base_url`` is the endpoint clients use, ``http://127.0.0.1:4566``."""
+    """What a service may be built from. ``base_url`` is the endpoint clients use, ``http://127.0.0.1:4566``.
+
+    ``built``: the services so far, by name. ``http``: AWS in its wire protocols. ``log_role``: the role by which API Gateway logs in a region, None if unset.
+    """
 
     api: Api
     identities: Identities
@@ -29,6 +33,9 @@ class Parts:
     time: TimePolicy
     logs: LogWriter
     base_url: str
+    built: Mapping[str, Service]
+    http: AwsHttp
+    log_role: Callable[[str], str | None]
 
 
 ServiceBuilder = Callable[[Parts], Service]
@@ -71,6 +78,39 @@ def build_pipes(parts: Parts) -> Service:
     )
 
 
+def build_apigateway(parts: Parts) -> Service:
+    """API Gateway, as far as APIs of version 2 go."""
+    from durable_sandbox.services.apigatewayv2.service import ApiGatewayService  # noqa: PLC0415 - as above
+
+    return ApiGatewayService(account=parts.account, base_url=parts.base_url, account_role=parts.log_role)
+
+
+def build_connections(parts: Parts) -> Service:
+    """The connections of WebSocket APIs, which the service before knows."""
+    from durable_sandbox.events.websocket.ports import Gateway  # noqa: PLC0415 - as above
+    from durable_sandbox.iam.authorizer_policies import AuthorizerPolicies  # noqa: PLC0415 - as above
+    from durable_sandbox.services.apigatewayv2.service import ApiGatewayService  # noqa: PLC0415 - as above
+    from durable_sandbox.services.connections.service import ConnectionsService  # noqa: PLC0415 - as above
+
+    apis = parts.built[ApiGatewayService.name]
+    assert isinstance(apis, ApiGatewayService)  # noqa: S101 - built before, see SERVICES
+    service = ConnectionsService(
+        Gateway(
+            account=parts.account,
+            api=parts.api,
+            http=parts.http,
+            identities=parts.identities,
+            access=parts.access,
+            policies=AuthorizerPolicies(parts.account),
+            apis=apis,
+            time=parts.time,
+            logs=parts.logs,
+        )
+    )
+    apis.on_deleted = service.deleted
+    return service
+
+
 def build_monitor(parts: Parts, services: Mapping[str, Any], store: AlarmStore, *more: Source) -> Monitor:
     """Metrics of the services that are ours and of ``more``, and CloudWatch's alarms."""
     from durable_sandbox.metrics.actions import Actions  # noqa: PLC0415 - as above
@@ -94,4 +134,4 @@ def build_monitor(parts: Parts, services: Mapping[str, Any], store: AlarmStore, 
     return Monitor(Collector(parts.api, parts.identities, sources, evaluator.watched), evaluator)
 
 
-SERVICES: tuple[ServiceBuilder, ...] = (build_sqs, build_lambda, build_pipes)
+SERVICES: tuple[ServiceBuilder, ...] = (build_sqs, build_lambda, build_pipes, build_apigateway, build_connections)

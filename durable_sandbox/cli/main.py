@@ -18,6 +18,7 @@ from durable_sandbox.cli.logs import logs
 from durable_sandbox.cli.redrive import redrive
 from durable_sandbox.cli.soak.command import soak
 from durable_sandbox.cli.status import status
+from durable_sandbox.cli.ws.command import ws
 from durable_sandbox.terraform import TerraformProblem
 
 _INTERRUPTED = 130
@@ -29,7 +30,7 @@ def cli() -> None:
     """Local AWS with real durable executions: one process, one port."""
 
 
-for _command in (up, down, reset, status, alarms, env, exec_, logs, iam, demo, soak, redrive):
+for _command in (up, down, reset, status, alarms, env, exec_, logs, iam, demo, soak, redrive, ws):
     cli.add_command(_command)
 
 

@@ -21,6 +21,7 @@ from durable_sandbox.aws.identity import Identities
 from durable_sandbox.moto_adapter.alarm_store import MotoAlarms
 from durable_sandbox.moto_adapter.bridge import Background
 from durable_sandbox.moto_adapter.client import InProcessClient
+from durable_sandbox.moto_adapter.gateway_account import log_role
 from durable_sandbox.moto_adapter.stream_source import StreamSource
 from durable_sandbox.moto_adapter.wsgi import WsgiApp, environ_of, run_wsgi
 
@@ -60,6 +61,10 @@ class MotoApp:
         self.on_session: Callable[[str, str | None], None] | None = None
         """Told of each session that STS issues keys for: its ARN, and the policy that AssumeRole was given."""
         self.loop: asyncio.AbstractEventLoop | None = None
+
+    def log_role(self, region: str) -> str | None:
+        """The role by which API Gateway writes logs in a region; None if nobody has set it."""
+        return log_role(self._account, region)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to load moto; ``loop`` is where our own services live."""

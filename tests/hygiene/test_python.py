@@ -22,8 +22,8 @@ PACKAGES = [file for file in CODE if file.parts[0] in {PACKAGE, OPS}]
 # import, besides itself.
 LOWER = {"aws"}
 PARTS = {"aws", "events", "durable", "runtime"}
-SERVICES = {"services.lambda_", "services.pipes", "services.sqs"}
-SERVER = {"server", "control", "routing", "wiring"}
+SERVICES = {"services.apigatewayv2", "services.connections", "services.lambda_", "services.pipes", "services.sqs"}
+SERVER = {"server", "control", "routing", "sockets", "wiring"}
 MAY_IMPORT: dict[str, set[str]] = {
     "aws": set(),
     "terraform": set(),
@@ -34,14 +34,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": LOWER,
     "moto_adapter": {"aws", "events", "iam", "metrics"},
     "services": PARTS,
+    "services.apigatewayv2": {"aws", "events"},
+    "services.connections": {"aws", "events"},
     "services.lambda_": PARTS,
     "services.pipes": {"aws", "events"},
     "services.sqs": LOWER,
     "routing": LOWER,
+    "sockets": {"aws", "events"},
     "control": LOWER,
     "enforcement": {"aws", "iam", "moto_adapter"},
     "wiring": PARTS | SERVICES | {"iam", "metrics", "moto_adapter"},
-    "server": PARTS | SERVICES | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "wiring"},
+    "server": PARTS | SERVICES | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "sockets", "wiring"},
     "ops": set(),
     "ops.cli": {"ops"},
     "cli": {"server", "terraform", "ops", "ops.cli"},

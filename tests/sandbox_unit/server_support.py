@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from durable_sandbox.aws.call import Call, Service
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.server import Authoriser, Sandbox, SandboxConfig
+from durable_sandbox.server import Authoriser, Sandbox, SandboxConfig, server_config
 from durable_sandbox.wiring import Parts, ServiceBuilder, build_sqs
 
 
@@ -47,8 +47,7 @@ def running(*services: ServiceBuilder, authoriser: Authoriser | None = None, iam
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     sandbox = Sandbox(SandboxConfig(port=port, iam=iam), services=services or (build_sqs,), authoriser=authoriser)
-    config = uvicorn.Config(sandbox, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(sandbox))
     loop = asyncio.new_event_loop()
     listening.listen()
 

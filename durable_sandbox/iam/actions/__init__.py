@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from durable_sandbox.aws.call import Call
-from durable_sandbox.iam.actions import dynamodb, kinesis, lambda_, logs, messaging, pipes, s3, security, sqs
+from durable_sandbox.iam.actions import (
+    apigateway,
+    dynamodb,
+    kinesis,
+    lambda_,
+    logs,
+    messaging,
+    pipes,
+    s3,
+    security,
+    sqs,
+)
 from durable_sandbox.iam.actions.rules import Need, Operation, Table, UnmappedError
 
 __all__ = ["SERVICES", "Need", "UnmappedError", "changes_policies", "needs"]
@@ -26,6 +37,7 @@ SERVICES: dict[str, tuple[str, Table]] = {
     "s3": ("s3", s3.TABLE),
     "sns": ("sns", messaging.SNS),
     "events": ("events", messaging.EVENTS),
+    "apigatewayv2": ("apigateway", apigateway.TABLE),
     "apigatewaymanagementapi": ("execute-api", messaging.CONNECTIONS),
     "kms": ("kms", security.KMS),
     "sts": ("sts", security.STS),

@@ -1,0 +1,1 @@
+"""``sandbox ws``: a small client for WebSocket APIs, on AWS as well."""
