@@ -5,6 +5,10 @@ Durable operations: a single message takes 4 (execution, validate, transform, st
 with a hold. A batch takes 4 as well if the messages keep step, since they run side by side, and one more for each
 result that arrives alone.
 
+A message that a WebSocket client sent is reported on, if there is a reply function: "accepted" when its execution has started,
+"validated", "transformed" and "held" after these, and "stored" or "failed". Each takes one more operation and one more
+invocation; a result that does not arrive is tried three times more, each with a wait, so two of both.
+
 What a step raises fails its message, never its neighbours; only what is behind it in its FIFO group or stream key waits.
 No step is tried again here, and Lambda does not retry a failed execution
 (https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-sdk-retries.html), so each step retries what is transient
@@ -18,7 +22,8 @@ from typing import Any
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from messages import Batch, parse_event
-from processing import Outcome, process_batch
+from outcome import Outcome
+from processing import process_batch
 from settings import Settings
 
 # Read once at import: a published version's environment never changes, so a replay sees the same values.
@@ -92,6 +97,13 @@ def _list(failed: Iterable[Outcome]) -> str:
 
 def _log(context: DurableContext, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
+        for report in outcome.unreported:
+            context.logger.warning(
+                "message %s: its sender got no report %s",
+                outcome.message_id,
+                report,
+                extra={"message_id": outcome.message_id},
+            )
         extra: dict[str, Any] = {"message_id": outcome.message_id}
         if outcome.error is not None:
             context.logger.error("message %s failed", outcome.message_id, extra={**extra, "error": outcome.error})

@@ -20,6 +20,21 @@ class EventError(ValueError):
 
 
 @dataclass(frozen=True)
+class Sender:
+    """The WebSocket client that sent a message, by the attributes that its API gave the message.
+
+    Attributes:
+        connection_id: `connectionId`: the connection over which it came.
+        client_id: `clientId`: who the client is on every connection; None if that is not known.
+        request_id: `requestId`: of the frame; None if it is not known.
+    """
+
+    connection_id: str
+    client_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Message:
     """One queue message or stream record.
 
@@ -35,6 +50,7 @@ class Message:
             also for a fair queue's group.
         sequence: A stream record's sequence number; None for a queue message.
         unreadable: Why a stream record has no body; None if it has one.
+        sender: Who sent it; None unless it came over a WebSocket.
     """
 
     message_id: str
@@ -44,6 +60,7 @@ class Message:
     group: str | None = None
     sequence: str | None = None
     unreadable: UnreadableRecordError | None = None
+    sender: Sender | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ def parse_event(event: Any) -> Batch:
     """Read an event: `{"Records": [record...]}` (mapping), `[record...]` (pipe) or one `{"messageId", ...}` (dispatcher).
 
     SQS records are as in https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html; only `messageId`, `body`, `attributes`
-    and, of `messageAttributes`, the kept id are used. For stream records, and the one that the dispatcher makes of them, see `record.normalise`.
+    and, of `messageAttributes`, the kept id and what tells the sender are used. For stream records, and the one that the dispatcher makes of them, see `record.normalise`.
     A pipe from a stream waits for the result
     (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes.html#pipes-invocation), unlike a pipe from a queue in
     this library.
@@ -154,11 +171,30 @@ def _queue_message(record: Any, position: int) -> Message:
     group = attributes.get("MessageGroupId") if "SequenceNumber" in attributes else None
     # An input template may have parsed the body already.
     parsed = from_text(body) if isinstance(body, str) else body
-    return Message(kept_id(fields) or message_id, position, parsed, item_identifier=message_id, group=group)
+    return Message(
+        kept_id(fields) or message_id,
+        position,
+        parsed,
+        item_identifier=message_id,
+        group=group,
+        sender=_sender(fields),
+    )
 
 
 def kept_id(record: dict[str, Any]) -> str | None:
     """Return the id that a message had before it was sent again; None if it was not, or if that is no id."""
-    attribute = (record.get("messageAttributes") or {}).get(KEPT_ID) or {}
+    value = _text_attribute(record, KEPT_ID)
+    return value if value is not None and MESSAGE_ID.fullmatch(value) else None
+
+
+def _sender(record: dict[str, Any]) -> Sender | None:
+    connection_id = _text_attribute(record, "connectionId")
+    if connection_id is None:
+        return None
+    return Sender(connection_id, _text_attribute(record, "clientId"), _text_attribute(record, "requestId"))
+
+
+def _text_attribute(record: dict[str, Any], name: str) -> str | None:
+    attribute = (record.get("messageAttributes") or {}).get(name) or {}
     value = attribute.get("stringValue")
-    return value if isinstance(value, str) and MESSAGE_ID.fullmatch(value) else None
+    return value if isinstance(value, str) and value else None

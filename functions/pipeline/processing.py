@@ -5,12 +5,14 @@ Everything here is replayed on each invocation: no clock, no randomness, no I/O 
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 from aws_durable_execution_sdk_python import BatchResult, DurableContext, InvokeError
 from aws_durable_execution_sdk_python.config import CompletionConfig, Duration, MapConfig, NestingType
 from messages import Batch, Message
+from outcome import Outcome, describe
+from report import Reporter, max_operations
 from settings import Settings
 
 # Limits of a durable execution: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -19,11 +21,9 @@ MAX_PAYLOAD_BYTES = 1_048_576
 # Lambda's longest ExecutionTimeout, 366 days, is also the longest wait (botocore model: WaitOptions.WaitSeconds).
 MAX_HOLD_SECONDS = 31_622_400
 
-OPERATIONS_PER_MESSAGE = 4
+OPERATIONS_PER_MESSAGE = 4  # and what reports take
 OWN_OPERATIONS = 2  # the execution and the map
 MAX_MESSAGES = (MAX_OPERATIONS - OWN_OPERATIONS) // OPERATIONS_PER_MESSAGE
-# 749 failures of this length stay below the 1 MB of an execution's error.
-MAX_ERROR_LENGTH = 1_000
 
 
 class MessageError(ValueError):
@@ -32,19 +32,6 @@ class MessageError(ValueError):
 
 class BatchTooLargeError(ValueError):
     """The batch needs more operations than an execution may have."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one message.
-
-    `stored` is True where this execution wrote the item and False where it existed already; both are success.
-    `error` is set on failure only, as "<error type>: <message>".
-    """
-
-    message_id: str
-    stored: bool = False
-    error: str | None = None
 
 
 def process_batch(context: DurableContext, batch: Batch, settings: Settings) -> list[Outcome]:
@@ -56,11 +43,7 @@ def process_batch(context: DurableContext, batch: Batch, settings: Settings) -> 
     Raises:
         BatchTooLargeError: before the first operation.
     """
-    if len(batch.messages) > MAX_MESSAGES:
-        raise BatchTooLargeError(
-            f"a batch of {len(batch.messages)} messages needs more than the {MAX_OPERATIONS} operations of a durable "
-            f"execution: set the bridge's batch_size to at most {MAX_MESSAGES}"
-        )
+    _require_operations(batch, settings)
     lanes = batch.lanes()
     numbered = len(batch.messages) > 1
     if len(lanes) == 1:
@@ -79,6 +62,15 @@ def process_batch(context: DurableContext, batch: Batch, settings: Settings) -> 
     return [by_position[message.position] for message in batch.messages]
 
 
+def _require_operations(batch: Batch, settings: Settings) -> None:
+    needed = [OPERATIONS_PER_MESSAGE + max_operations(message, settings) for message in batch.messages]
+    if OWN_OPERATIONS + sum(needed) > MAX_OPERATIONS:
+        raise BatchTooLargeError(
+            f"a batch of {len(needed)} messages needs more than the {MAX_OPERATIONS} operations of a durable "
+            f"execution: set the bridge's batch_size to at most {(MAX_OPERATIONS - OWN_OPERATIONS) // max(needed)}"
+        )
+
+
 def _outcomes(lanes: list[list[Message]], result: BatchResult[list[dict[str, Any]]]) -> dict[int, Outcome]:
     """Pair each message with its outcome; a lane without a result, or that never started, failed."""
     items = {item.index: item for item in result.all}
@@ -89,7 +81,7 @@ def _outcomes(lanes: list[list[Message]], result: BatchResult[list[dict[str, Any
             found = [Outcome(**outcome) for outcome in item.result]
         else:
             error = item.error if item is not None else None
-            reason = _describe(error.type, error.message) if error is not None else "NotStarted: it did not run"
+            reason = describe(error.type, error.message) if error is not None else "NotStarted: it did not run"
             found = [Outcome(message.message_id, error=reason) for message in lane]
         outcomes |= {message.position: outcome for message, outcome in zip(lane, found, strict=True)}
     return outcomes
@@ -111,9 +103,20 @@ def _process_lane(
 
 
 def _process(context: DurableContext, message: Message, settings: Settings, *, suffix: str) -> Outcome:
+    """Run one message and report on it to its sender, if it has one."""
+    reporter = Reporter(context, message, settings, suffix=suffix)
+    reporter.progress("accepted")
+    outcome = _run_steps(context, message, settings, reporter, suffix=suffix)
+    reporter.result(outcome)
+    return replace(outcome, unreported=reporter.unreported)
+
+
+def _run_steps(
+    context: DurableContext, message: Message, settings: Settings, reporter: Reporter, *, suffix: str
+) -> Outcome:
     """Run the steps of one message. A step that fails is the message's outcome; anything else is an error of ours."""
     if message.unreadable is not None:
-        return Outcome(message.message_id, error=_describe(type(message.unreadable).__name__, str(message.unreadable)))
+        return Outcome(message.message_id, error=describe(type(message.unreadable).__name__, str(message.unreadable)))
     payload: dict[str, Any] = {"message_id": message.message_id, "body": message.body}
     if message.sequence is not None:
         payload |= {"key": message.group, "sequence": message.sequence}
@@ -121,14 +124,17 @@ def _process(context: DurableContext, message: Message, settings: Settings, *, s
         hold = hold_seconds(message, settings)
         _require_payload_fits(payload)
         payload = context.invoke(settings.validate_arn, payload, name=f"validate{suffix}")
+        reporter.progress("validated")
         payload = context.invoke(settings.transform_arn, payload, name=f"transform{suffix}")
+        reporter.progress("transformed")
         if hold:
+            reporter.progress("held", hold_seconds=hold)
             context.wait(Duration.from_seconds(hold), name=f"hold{suffix}")
         reply = context.invoke(settings.store_arn, payload, name=f"store{suffix}")
     except InvokeError as error:
-        return Outcome(message.message_id, error=_describe(error.error_type, error.message))
+        return Outcome(message.message_id, error=describe(error.error_type, error.message))
     except MessageError as error:
-        return Outcome(message.message_id, error=_describe(type(error).__name__, str(error)))
+        return Outcome(message.message_id, error=describe(type(error).__name__, str(error)))
     return Outcome(message.message_id, stored=reply["stored"])
 
 
@@ -160,8 +166,3 @@ def _require_payload_fits(payload: dict[str, Any]) -> None:
             f"the message takes {size} bytes as a step's payload, more than {MAX_PAYLOAD_BYTES}: "
             "keep large content in S3 and send its key"
         )
-
-
-def _describe(error_type: str | None, message: str | None) -> str:
-    text = f"{error_type or 'Error'}: {message or 'no message'}"
-    return text if len(text) <= MAX_ERROR_LENGTH else f"{text[: MAX_ERROR_LENGTH - 3]}..."

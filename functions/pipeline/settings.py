@@ -13,13 +13,16 @@ class Settings:
     """The pipeline's environment.
 
     The three ARNs are alias ARNs of the step functions. `hold_seconds` is the default hold as text ("" for none); it is
-    checked per message, like a hold that the message brings itself.
+    checked per message, like a hold that the message brings itself. `reply_arn` is the alias ARN of the reply function, through
+    which WebSocket clients are reported to ("" for nobody), of the result alone without `reply_progress`.
     """
 
     validate_arn: str
     transform_arn: str
     store_arn: str
     hold_seconds: str = ""
+    reply_arn: str = ""
+    reply_progress: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -33,6 +36,8 @@ class Settings:
             transform_arn=environment.get("TRANSFORM_FUNCTION_ARN", ""),
             store_arn=environment.get("STORE_FUNCTION_ARN", ""),
             hold_seconds=environment.get("HOLD_SECONDS", ""),
+            reply_arn=environment.get("REPLY_FUNCTION_ARN", ""),
+            reply_progress=environment.get("REPLY_PROGRESS", "true") != "false",
         )
 
     def require_steps(self) -> None:

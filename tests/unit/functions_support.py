@@ -60,8 +60,8 @@ def arn(step: str) -> str:
     return f"arn:aws:lambda:{REGION}:123456789012:function:demo-{step}:live"
 
 
-def settings(**changes: str) -> Any:
-    values = {f"{step}_arn": arn(step) for step in STEPS} | changes
+def settings(**changes: str | bool) -> Any:
+    values: dict[str, str | bool] = {f"{step}_arn": arn(step) for step in STEPS} | changes
     return load("pipeline", "settings").Settings(**values)
 
 
