@@ -13,8 +13,10 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's, which covers timeouts and refusals
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
     SSOError,
@@ -68,13 +70,15 @@ _MISSING_CODES = frozenset({
     "ResourceNotFoundException",
 })  # fmt: skip
 _THROTTLED = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded")
+_SERVER_ERROR = 500
 _CREDENTIALS_FIX = "Check AWS_PROFILE, the AWS_* keys, or --profile; after a single sign-on: aws sso login."
 
 
 class OpsError(Exception):
-    """``what`` is wrong in one line, ``fix`` says what to do."""
+    """``what`` is wrong, in one line whatever AWS said; ``fix`` says what to do."""
 
-    def __init__(self, what: str, fix: str = "", exit_code: Exit = Exit.FAILED) -> None:
+    def __init__(self, what: str, fix: str, exit_code: Exit = Exit.FAILED) -> None:
+        what = " ".join(what.split())
         super().__init__(what)
         self.what = what
         self.fix = fix
@@ -114,12 +118,19 @@ def _answered(error: ClientError) -> OpsError:
         )
     if _THROTTLED.search(code):
         return OpsError(f"{error.operation_name} is throttled: {said or code}", "Try again later, with a lower --rate.")
-    return OpsError(f"{error.operation_name} failed: {code}: {said}")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return OpsError(
+        f"{error.operation_name} failed: {code}: {said}",
+        "The fault is on the other side: run it again later."
+        if status >= _SERVER_ERROR
+        else "AWS refuses what it was asked: compare the arguments with --help.",
+    )
 
 
 def _unanswered(error: BotoCoreError) -> OpsError:
-    if isinstance(error, NoRegionError):
-        return OpsError("No region is set.", "Give --region, or set AWS_REGION.", Exit.USAGE)
+    if isinstance(error, NoRegionError | InvalidRegionError):
+        what = "No region is set." if isinstance(error, NoRegionError) else str(error)
+        return OpsError(what, "Give --region, or set AWS_REGION, to one such as eu-west-1.", Exit.USAGE)
     if isinstance(error, ProfileNotFound):
         return OpsError(str(error), "List them: aws configure list-profiles.", Exit.CREDENTIALS)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | SSOError | TokenRetrievalError):
@@ -131,4 +142,6 @@ def _unanswered(error: BotoCoreError) -> OpsError:
             "Check --endpoint-url and AWS_ENDPOINT_URL (leave both unset for AWS), the region and the network.",
             Exit.UNREACHABLE,
         )
-    return OpsError(str(error))
+    if isinstance(error, ParamValidationError):
+        return OpsError(str(error), "AWS was not asked: compare the arguments with --help.", Exit.USAGE)
+    return OpsError(str(error), "AWS was not asked: check the configuration, aws configure list.")

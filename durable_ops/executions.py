@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from durable_ops import names
 from durable_ops.errors import Exit, OpsError, code_of
 
 STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "PAUSING", "PAUSED")
@@ -57,11 +58,11 @@ class Execution:
 
 
 class Executions:
-    """The executions of function ``name``."""
+    """The executions of function ``name``. Raises OpsError (USAGE) for what is no name."""
 
     def __init__(self, functions: Any, name: str) -> None:
         self._functions = functions
-        self._name = name
+        self._name = names.stack_name(name)
 
     def find(
         self,
@@ -75,10 +76,16 @@ class Executions:
         return self._list(limit, **{name: value for name, value in request.items() if value})
 
     def resolve(self, text: str) -> Execution:
-        """The execution with this ARN or name. Raises OpsError (NOT_FOUND)."""
-        if text.startswith("arn:"):
+        """The execution with this ARN or name. Raises OpsError (NOT_FOUND), also if it is another function's."""
+        if text.startswith(names.ARN):
+            if (function := names.function_of(text)) != self._name:
+                raise OpsError(
+                    f"{text} is an execution of {function}, not of {self._name}.",
+                    f"Say {function} for NAME, or take one from: durable-ops executions list {self._name}.",
+                    Exit.NOT_FOUND,
+                )
             return Execution.of(self._functions.get_durable_execution(DurableExecutionArn=text))
-        found = self._list(1, DurableExecutionName=text)
+        found = self._list(1, DurableExecutionName=names.execution_name(text))
         if not found:
             raise OpsError(
                 f'Function {self._name} has no execution "{text}".',
@@ -121,20 +128,20 @@ class Executions:
 
 
 class Callbacks:
-    """Answers to executions that wait for somebody."""
+    """Answers to executions that wait for somebody. Each raises OpsError (USAGE) for what is no callback's id."""
 
     def __init__(self, functions: Any) -> None:
         self._functions = functions
 
     def succeed(self, callback_id: str, result: bytes) -> None:
         """Give it its result: what the handler gets, as text. Raises OpsError (NOT_FOUND) if nobody waits for it."""
-        with _waiting(callback_id):
+        with _waiting(names.callback_id(callback_id)):
             self._functions.send_durable_execution_callback_success(CallbackId=callback_id, Result=result)
 
     def fail(self, callback_id: str, error_type: str, message: str) -> None:
         """Let it fail. Raises OpsError (NOT_FOUND) if nobody waits for it."""
         error = {"ErrorType": error_type, "ErrorMessage": message}
-        with _waiting(callback_id):
+        with _waiting(names.callback_id(callback_id)):
             self._functions.send_durable_execution_callback_failure(CallbackId=callback_id, Error=error)
 
 

@@ -8,7 +8,8 @@ own here, so that being received costs a message nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,12 +19,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 VISIBILITY_SECONDS = 30
 """How long what is received stays with us; what a killed command had in hand is back after that."""
+SEARCHED = 20_000
+"""How many messages are looked at for some of them: a minute or a few, and well below the 120,000 that may be in flight
+(SQS Developer Guide, quotas-messages)."""
+_LONGEST_LOOK_SECONDS = 600
+_LOOKED_AT_A_SECOND = 30  # a receive of ten in a third of a second, which is slow
 _POLL_SECONDS = 1
 _BATCH = 10
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _DEPTHS = tuple(f"ApproximateNumberOfMessages{suffix}" for suffix in ("", "NotVisible", "Delayed"))
 
 Message = Mapping[str, Any]
+
+
+def looking_seconds(messages: int) -> int:
+    """How long to keep what is received, so that it is not back before ``messages`` have been looked at."""
+    return max(VISIBILITY_SECONDS, min(_LONGEST_LOOK_SECONDS, messages // _LOOKED_AT_A_SECOND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +76,12 @@ class Queue:
         there = parsedate_to_datetime(date) if date else here
         return here if abs(here - there) < _CLOCK_TOLERANCE else there
 
-    def receive(self) -> list[Message]:
-        """Take up to ten messages for VISIBILITY_SECONDS; none if there are none."""
+    def receive(self, seconds: int | None = None) -> list[Message]:
+        """Take up to ten messages for so long, by default VISIBILITY_SECONDS; none if there are none."""
         answer = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=_BATCH,
-            VisibilityTimeout=VISIBILITY_SECONDS,
+            VisibilityTimeout=VISIBILITY_SECONDS if seconds is None else seconds,
             WaitTimeSeconds=_POLL_SECONDS,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
@@ -79,15 +90,19 @@ class Queue:
         return messages
 
     def give_back(self, receipts: Iterable[str]) -> None:
-        """Make messages visible again. One that cannot be is back by itself after VISIBILITY_SECONDS."""
+        """Make messages visible again. One that cannot be is back by itself when its time is over."""
         open_ones = list(receipts)
-        for start in range(0, len(open_ones), _BATCH):
-            entries = [
-                {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                for index, receipt in enumerate(open_ones[start : start + _BATCH])
-            ]
-            with contextlib.suppress(BotoCoreError, ClientError):
-                self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+        with ThreadPoolExecutor(_BATCH) as pool:
+            batches = (open_ones[start : start + _BATCH] for start in range(0, len(open_ones), _BATCH))
+            list(pool.map(self._give_ten_back, batches))
+
+    def _give_ten_back(self, receipts: Sequence[str]) -> None:
+        entries = [
+            {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+            for index, receipt in enumerate(receipts)
+        ]
+        with contextlib.suppress(BotoCoreError, ClientError):
+            self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
     def delete(self, receipt: str) -> None:
         """Delete a received message."""

@@ -4,8 +4,13 @@
 letter's id. A repetition finds the name taken, and the ids of the messages in it are the same, so that the store step
 absorbs what was done before.
 
-``<name>-dlq`` holds messages. SQS moves a whole queue by itself (``moves``), but gives each message a new id: that suits
-messages of which nothing can have been done. Otherwise they are sent again with their id in the attribute KEPT_ID.
+``<name>-dlq`` holds messages. They are sent again with their id in the attribute KEPT_ID, by which the store step and the
+dispatcher know them. SQS moves a whole queue by itself (``moves``), but under new ids, and none of the bridges can promise
+that nothing has been done: behind esm executions failed, and pipe and dispatcher deliver a message that they have started
+again, as long as it cannot be deleted, until it is given up. So it is done only if asked for.
+
+``<name>-backlog-dlq`` holds messages that stepped aside. They go back to ``<name>-backlog``, not to the queue, so that they start
+at the backlog's pace and not before fresh ones; their attributes have id and content as at first.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from durable_ops.errors import Exit, OpsError, code_of
 from durable_ops.moves import move, refuse_beside_move
 from durable_ops.pace import Pace
 from durable_ops.queue import Depth, Queue
-from durable_ops.stack import ALIAS, Bridge, Kind, Stack
+from durable_ops.stack import ALIAS, Kind, Stack
 from durable_ops.walk import Act, OnProgress, Result, Walk
 
 _ALREADY = "DurableExecutionAlreadyStartedException"
@@ -49,9 +54,10 @@ class Plan:
     ids: Collection[str] | None
 
 
-def plan(stack: Stack, kind: Kind, ids: Collection[str] | None = None, asked: Method | None = None) -> Plan:
-    """Choose the way. Raises OpsError for one that cannot be."""
-    queue = stack.dead_letters(kind)
+def plan(
+    stack: Stack, kind: Kind, queue: Queue, ids: Collection[str] | None = None, asked: Method | None = None
+) -> Plan:
+    """Choose the way for ``queue``, which holds the stack's dead letters of ``kind``. Raises OpsError for one that cannot be."""
     method, why = _choose(stack, kind, ids, asked)
     return Plan(kind, queue, method, why, queue.depth(), ids)
 
@@ -59,26 +65,26 @@ def plan(stack: Stack, kind: Kind, ids: Collection[str] | None = None, asked: Me
 def _choose(stack: Stack, kind: Kind, ids: Collection[str] | None, asked: Method | None) -> tuple[Method, str]:
     if kind is Kind.FAILED:
         return Method.START, f"starts {stack.name}:{ALIAS} with the same event; message ids stay"
-    if asked is Method.MOVE and ids is not None:
-        raise OpsError("SQS moves a whole queue; it cannot pick messages.", "Leave --method or --id away.", Exit.USAGE)
-    move_it, resend_it = "SQS moves the whole queue; messages get new ids", f"sent to {stack.source.name}; ids stay"
-    if asked is not None:
-        return asked, move_it if asked is Method.MOVE else resend_it
+    target = stack.came_from(kind).name
+    if asked is not Method.MOVE:
+        return Method.RESEND, f"sent to {target}; ids stay, in the attribute {KEPT_ID}"
     if ids is not None:
-        return Method.RESEND, resend_it
-    if stack.bridge in {Bridge.PIPE, Bridge.DISPATCHER}:
-        return Method.MOVE, f"{move_it}, none of them was started by the {stack.bridge}"
-    reason = "executions may have begun" if stack.bridge is Bridge.ESM else "the bridge is not known"
-    return Method.RESEND, f"{resend_it}, since {reason}"
+        raise OpsError("SQS moves a whole queue; it cannot pick messages.", "Leave --method or --id away.", Exit.USAGE)
+    if kind is Kind.BACKLOG:
+        return asked, f"SQS moves the whole queue to {target}; ids stay, in the attribute that the dispatcher added"
+    return asked, (
+        f"SQS moves the whole queue to {target}, and messages get NEW IDS: what was worked on before takes effect A SECOND "
+        "TIME (esm: failed after an effect; pipe, dispatcher: started, and could not be deleted); --method resend keeps ids"
+    )
 
 
 def redrive(stack: Stack, planned: Plan, *, rate: int | None, stop: threading.Event, on_progress: OnProgress) -> Result:
     """Carry ``planned`` out, until it is done or ``stop`` is set."""
     if planned.method is Method.MOVE:
         return move(stack.sqs, planned.queue, rate=rate, stop=stop, on_progress=on_progress)
-    if planned.kind is Kind.DLQ:
+    if planned.method is Method.RESEND:
         refuse_beside_move(stack.sqs, planned.queue)
-    act = starting(stack) if planned.method is Method.START else resending(stack.source)
+    act = starting(stack) if planned.method is Method.START else resending(stack.came_from(planned.kind))
     return Walk(
         planned.queue,
         planned.kind,
@@ -91,7 +97,7 @@ def redrive(stack: Stack, planned: Plan, *, rate: int | None, stop: threading.Ev
 
 
 def starting(stack: Stack) -> Act:
-    """Start the function with the event, once for each dead letter.
+    """Start the function with the event, once for each dead letter; what is no event of a function stays.
 
     The same name and event find the execution that is there; 409 says that the alias has moved since
     (https://docs.aws.amazon.com/lambda/latest/dg/durable-execution-idempotency.html).
@@ -99,6 +105,8 @@ def starting(stack: Stack) -> Act:
     functions = stack.functions
 
     def act(letter: DeadLetter) -> None:
+        if not letter.can_be_redriven:
+            raise OpsError(letter.reason, "It stays. docs/guides/operate.md says what it may be.")
         try:
             functions.invoke(
                 FunctionName=stack.name,

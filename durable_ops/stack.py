@@ -1,7 +1,8 @@
 """A deployed pipeline, found by its name.
 
-The names are the root module's: queue ``<name>``, ``<name>-dlq``, ``<name>-failed`` (main.tf, modules/queue), function
-``<name>`` with alias ``live`` (modules/durable-function), pipe ``<name>`` or mapping onto the function or its dispatcher.
+The names are the root module's: queue ``<name>``, ``<name>-dlq``, ``<name>-failed`` (main.tf, modules/queue), with
+``sideline`` also ``<name>-backlog`` and ``<name>-backlog-dlq`` (modules/dispatcher), function ``<name>`` with alias ``live``
+(modules/durable-function).
 """
 
 from __future__ import annotations
@@ -13,34 +14,32 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from durable_ops.clients import Clients
-from durable_ops.errors import Exit, OpsError, code_of, explain
+from durable_ops.errors import Exit, OpsError, code_of
+from durable_ops.names import stack_name
 from durable_ops.queue import Queue
 
 ALIAS = "live"
 _FIFO = ".fifo"
+_BACKLOG = "backlog"
+_MISSING = frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"})
 
 
 class Kind(StrEnum):
-    """The two places of dead letters."""
+    """The places of dead letters, as the names of their queues end."""
 
     DLQ = "dlq"
+    BACKLOG = "backlog-dlq"
     FAILED = "failed"
 
 
-class Bridge(StrEnum):
-    """How messages reach the function."""
-
-    PIPE = "pipe"
-    ESM = "esm"
-    DISPATCHER = "dispatcher"
-    UNKNOWN = "unknown"
-
-
 class Stack:
-    """The pipeline called ``name``, the root module's input. Nothing is asked for before it is needed."""
+    """The pipeline called ``name``, the root module's input. Nothing is asked for before it is needed.
+
+    Raises OpsError (USAGE) for what is no name.
+    """
 
     def __init__(self, name: str, clients: Clients) -> None:
-        self.name = name
+        self.name = stack_name(name)
         self._clients = clients
 
     @property
@@ -58,43 +57,48 @@ class Stack:
         """The queue that takes the messages."""
         return self._find(self.name, self.name + _FIFO)
 
-    def dead_letters(self, kind: Kind) -> Queue:
-        """One of the two queues. Raises OpsError (NOT_FOUND) if there is no such stack."""
-        name = f"{self.name}-{kind}"
-        return self._find(name, name + _FIFO) if kind is Kind.DLQ else self._find(name)
+    def came_from(self, kind: Kind) -> Queue:
+        """The queue that gave the dead letters of ``kind`` up. Raises OpsError (NOT_FOUND)."""
+        return self._find(f"{self.name}-{_BACKLOG}") if kind is Kind.BACKLOG else self.source
 
-    @cached_property
-    def bridge(self) -> Bridge:
-        """How messages reach the function; UNKNOWN if that is none of the root module's ways, or may not be seen."""
-        try:
-            mappings = self.functions.list_event_source_mappings(EventSourceArn=self.source.arn())
-            targets = {_function_name(one["FunctionArn"]) for one in mappings["EventSourceMappings"]}
-            if self.name in targets:
-                return Bridge.ESM
-            if f"{self.name}-dispatcher" in targets:
-                return Bridge.DISPATCHER
-            if not targets and self._clients("pipes").describe_pipe(Name=self.name)["Source"] == self.source.arn():
-                return Bridge.PIPE
-        except ClientError as error:
-            if explain(error).exit_code not in {Exit.NOT_FOUND, Exit.DENIED}:
-                raise
-        return Bridge.UNKNOWN
+    def dead_letters(self, kind: Kind) -> Queue:
+        """The queue of this kind. Raises OpsError (NOT_FOUND) if the stack has none, or there is no such stack."""
+        if kind is not Kind.BACKLOG:
+            return self._find(*self._names(kind))
+        if (found := self._look_up(*self._names(kind))) is None:
+            raise OpsError(
+                f"There is no queue {self.name}-{kind} in {self.sqs.meta.region_name}.",
+                "A stack has it with the input `sideline` alone. Name another --queue, or check NAME, --region and --profile.",
+                Exit.NOT_FOUND,
+            )
+        return found
+
+    def all_dead_letters(self) -> list[tuple[Kind, Queue]]:
+        """Every queue that the stack has; without ``sideline`` none of kind BACKLOG. Raises OpsError (NOT_FOUND)."""
+        dlq, failed = self.dead_letters(Kind.DLQ), self.dead_letters(Kind.FAILED)
+        backlog = self._look_up(*self._names(Kind.BACKLOG))
+        beside = [] if backlog is None else [(Kind.BACKLOG, backlog)]
+        return [(Kind.DLQ, dlq), *beside, (Kind.FAILED, failed)]
+
+    def _names(self, kind: Kind) -> tuple[str, ...]:
+        name = f"{self.name}-{kind}"
+        return (name, name + _FIFO) if kind is Kind.DLQ else (name,)
 
     def _find(self, *names: str) -> Queue:
+        if (found := self._look_up(*names)) is None:
+            region = self.sqs.meta.region_name
+            raise OpsError(
+                f'There is no stack "{self.name}" in {region}: no queue {" or ".join(names)}.',
+                "NAME is the root module's input `name`. Check it, --region and --profile.",
+                Exit.NOT_FOUND,
+            )
+        return found
+
+    def _look_up(self, *names: str) -> Queue | None:
         for name in names:
             try:
                 return Queue(self.sqs, self.sqs.get_queue_url(QueueName=name)["QueueUrl"])
             except ClientError as error:
-                if code_of(error) not in {"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}:
+                if code_of(error) not in _MISSING:
                     raise
-        region = self.sqs.meta.region_name
-        raise OpsError(
-            f'There is no stack "{self.name}" in {region}: no queue {" or ".join(names)}.',
-            "NAME is the root module's input `name`. Check it, --region and --profile.",
-            Exit.NOT_FOUND,
-        )
-
-
-def _function_name(arn: str) -> str:
-    """Of an ARN, qualified or not: https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html."""
-    return arn.split(":function:", 1)[-1].split(":", 1)[0]
+        return None

@@ -19,14 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from durable_ops.dead_letters import DeadLetter
 from durable_ops.errors import OpsError, explain
 from durable_ops.pace import Pace
-from durable_ops.queue import VISIBILITY_SECONDS, Queue
+from durable_ops.queue import SEARCHED, VISIBILITY_SECONDS, Queue, looking_seconds
 from durable_ops.stack import Kind
 
 _THREADS = 10  # of one receive; nearly all of a call is waiting
 _PATIENCE_SECONDS = VISIBILITY_SECONDS + 5
 
 Act = Callable[[DeadLetter], None]
-"""Hands a dead letter over; to do it twice must have no further effect."""
+"""Hands a dead letter over; to do it twice must have no further effect. Raises OpsError for one that stays."""
 OnProgress = Callable[[int, int, str], None]
 """Called with what is done, what there was to do, and what goes on."""
 
@@ -40,7 +40,8 @@ class Result:
         failed: By dead letter, why it is still there.
         missing: Of the ids that were asked for, those that were not met.
         newer: How many arrived meanwhile, and were left alone.
-        left: How many others have in hand.
+        left: How many were not met, most likely since others have them in hand.
+        seen: How many were met.
         interrupted: Whether it was told to stop.
     """
 
@@ -49,6 +50,7 @@ class Result:
     missing: tuple[str, ...] = ()
     newer: int = 0
     left: int = 0
+    seen: int = 0
     interrupted: bool = False
 
 
@@ -80,11 +82,16 @@ class Walk:
         self._problem: OpsError | None = None
         self._result = Result()
         self._total = 0
+        self._keep_seconds: int | None = None
 
     def run(self) -> Result:
         """Go through. Raises OpsError if no message can be handed over, whichever it is."""
         depth = self._queue.depth()
-        self._total = len(self._ids) if self._ids is not None else depth.visible + depth.in_flight
+        self._total = depth.visible + depth.in_flight
+        if self._ids is not None:
+            # What is passed over stays in hand, or it would come back before the rest of a long queue has been seen.
+            self._keep_seconds = looking_seconds(self._total)
+            self._total = len(self._ids)
         until = self._queue.now()
         try:
             with ThreadPoolExecutor(_THREADS) as pool:
@@ -95,6 +102,7 @@ class Walk:
         finally:
             self._queue.give_back(self._held.values())
         self._result.newer = len(self._newer)
+        self._result.seen = self._result.done + len(self._held)
         self._result.interrupted = self._stop.is_set()
         self._result.missing = tuple(sorted(set(self._ids or ()) - self._found))
         return self._result
@@ -102,37 +110,40 @@ class Walk:
     def _receives(self, until: datetime) -> Iterator[list[list[DeadLetter]]]:
         """What is to be handed over, receive by receive; what must keep its order is together."""
         patience = time.monotonic() + _PATIENCE_SECONDS
-        while not self._stop.is_set() and not self._all_found():
-            letters = [DeadLetter.of(self._kind, message) for message in self._queue.receive()]
+        while not self._stop.is_set() and not self._search_is_over():
+            letters = [DeadLetter.of(self._kind, message) for message in self._queue.receive(self._keep_seconds)]
             self._newer |= {letter.id for letter in letters if letter.sent > until}
-            fresh = [letter for letter in letters if letter.id not in self._held and self._wanted(letter)]
-            known = bool(letters) and all(letter.id in self._held for letter in letters)
+            new = [letter for letter in letters if letter.id not in self._held]
+            fresh = [letter for letter in new if self._wanted(letter)]
             wanted = {letter.id for letter in fresh}
             self._held |= {letter.id: letter.receipt for letter in letters if letter.id not in wanted}
             if fresh:
+                self._result.left = 0
                 yield self._lanes(fresh)
+            if any(letter.id not in self._newer for letter in new):
                 patience = time.monotonic() + _PATIENCE_SECONDS
-            elif known or time.monotonic() > patience or (not letters and not self._worth_waiting()):
+            elif time.monotonic() > patience or not (new or self._worth_waiting(come_back=bool(letters))):
                 return
 
-    def _worth_waiting(self) -> bool:
-        """Whether what a killed command, or another reader, has in hand may still come back.
+    def _worth_waiting(self, *, come_back: bool) -> bool:
+        """Whether there may be more: what a killed command, or another reader, has in hand, or what was not met yet.
 
-        In a FIFO queue what is behind a held message cannot: its group is locked by us.
+        ``come_back``: whether what we hold begins to be visible again. In a FIFO queue what is behind a held message cannot
+        be met: its group is locked by us.
         """
         depth = self._queue.depth()
-        others = max(0, depth.in_flight - len(self._held))
+        others = depth.in_flight - len(self._held)
         behind = 0 if self._queue.fifo and self._held else depth.visible
-        self._result.left = others + behind
+        self._result.left = max(0, others + behind) if come_back else max(0, others) + behind
         if self._result.left:
-            self._progress(f"waiting for {self._result.left} that another reader has in hand")
+            self._progress(f"waiting for {self._result.left} that were not met yet")
         return self._result.left > 0
 
     def _wanted(self, letter: DeadLetter) -> bool:
         return letter.id not in self._newer and (self._ids is None or letter.is_one_of(self._ids))
 
-    def _all_found(self) -> bool:
-        return self._ids is not None and set(self._ids) <= self._found
+    def _search_is_over(self) -> bool:
+        return self._ids is not None and (set(self._ids) <= self._found or len(self._held) >= SEARCHED)
 
     def _lanes(self, letters: list[DeadLetter]) -> list[list[DeadLetter]]:
         lanes: dict[str, list[DeadLetter]] = {}
@@ -156,8 +167,8 @@ class Walk:
         try:
             self._act(letter)
             self._queue.delete(letter.receipt)
-        except (BotoCoreError, ClientError) as error:
-            problem = explain(error)
+        except (BotoCoreError, ClientError, OpsError) as error:
+            problem = error if isinstance(error, OpsError) else explain(error)
             if problem.is_final:
                 self._problem = problem
             self._hold(letter, problem.what)

@@ -11,7 +11,8 @@ import click
 from durable_ops.cli import redrive as redriving
 from durable_ops.cli import show
 from durable_ops.cli.confirm import confirm
-from durable_ops.cli.options import aws_options, json_option, kinds, name_argument, queue_option
+from durable_ops.cli.options import aws_options, json_option, name_argument, queue_option
+from durable_ops.cli.options import queues as queues_of
 from durable_ops.cli.progress import console, interruptible, progress
 from durable_ops.clients import Clients
 from durable_ops.dead_letters import DeadLetter, look
@@ -23,7 +24,7 @@ from durable_ops.walk import Result, Walk
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Messages that never started (<name>-dlq), and events that started and failed (<name>-failed)."""
+    """Messages that never started (<name>-dlq, <name>-backlog-dlq); events that started and failed (<name>-failed)."""
 
 
 @dead_letters.command("list")
@@ -37,10 +38,9 @@ def list_(*, clients: Clients, name: str, which: str, limit: int, as_json: bool)
 
     To look is to receive: it counts as a receive, and hides them from other readers for a moment. All are given back.
     """
-    stack = Stack(name, clients)
-    queues = [(kind, stack.dead_letters(kind)) for kind in kinds(which)]
+    queues = queues_of(Stack(name, clients), which)
     depths = {kind: queue.depth() for kind, queue in queues}
-    found = {kind: look(queue, kind, limit) for kind, queue in queues}
+    found = {kind: look(queue, kind, limit).letters for kind, queue in queues}
     now = datetime.now(UTC)
     letters = [letter for letters in found.values() for letter in letters]
     if as_json:
@@ -80,14 +80,14 @@ def show_(*, clients: Clients, name: str, letter_id: str, which: str, as_json: b
 
 
 def _one(stack: Stack, letter_id: str, which: str) -> DeadLetter:
-    for kind in kinds(which):
-        found = look(stack.dead_letters(kind), kind, 1, {letter_id})
-        if found:
-            return found[0]
+    queues, seen = queues_of(stack, which), 0
+    for kind, queue in queues:
+        found = look(queue, kind, 1, {letter_id})
+        if found.letters:
+            return found.letters[0]
+        seen += found.seen
     raise OpsError(
-        f'Neither dead-letter queue of "{stack.name}" shows "{letter_id}".'
-        if which == "all"
-        else f'{stack.name}-{which} shows no "{letter_id}".',
+        f'"{letter_id}" was not seen in {seen} messages of {" and ".join(queue.name for _, queue in queues)}.',
         f"List them: durable-ops dead-letters list {stack.name}. Another reader may have it in hand for a moment.",
         Exit.NOT_FOUND,
     )
@@ -126,9 +126,8 @@ def delete(
 ) -> int:
     """Delete dead letters for good: --id ID, or --queue QUEUE --all."""
     if everything == bool(ids) or (everything and which is None):
-        raise click.UsageError("Say what to delete: --id ID, or --queue dlq|failed|all and --all.")
-    stack = Stack(name, clients)
-    queues = [(kind, stack.dead_letters(kind)) for kind in kinds(which)]
+        raise click.UsageError("Say what to delete: --id ID, or --queue dlq|backlog-dlq|failed|all and --all.")
+    queues = queues_of(Stack(name, clients), which)
     count = len(ids) if ids else sum(queue.depth().visible for _, queue in queues)
     names = " and ".join(queue.name for _, queue in queues)
     confirm(f"Delete {count} dead letters of {names} for good?", yes=yes)
@@ -158,14 +157,16 @@ def _report_deleted(
 ) -> int:
     deleted = sum(result.done for _, result in results)
     failed = {letter: why for _, result in results for letter, why in result.failed.items()}
-    left = sum(result.left for _, result in results)
+    left, seen = sum(result.left for _, result in results), sum(result.seen for _, result in results)
     if as_json:
-        found = {"deleted": deleted, "failed": failed, "left": left, "missing": missing, "interrupted": interrupted}
-        click.echo(json.dumps(found))
+        found = {"deleted": deleted, "failed": failed, "left": left, "seen": seen, "missing": missing}
+        click.echo(json.dumps(found | {"interrupted": interrupted}))
     else:
         click.echo(f"{deleted} deleted, {len(failed)} failed, {left} left.")
-        for line in [*(f"{one}: {why}" for one, why in failed.items()), *(f"{one}: not there." for one in missing)]:
-            click.echo(line, err=True)
+        for one, why in failed.items():
+            click.echo(f"{one}: {why}", err=True)
+        for one in missing:
+            click.echo(f"{one}: not seen in {seen} messages.", err=True)
     if interrupted:
         return Exit.INTERRUPTED
     if failed or left:

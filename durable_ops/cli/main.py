@@ -31,12 +31,12 @@ AWS_ENDPOINT_URL or --endpoint-url names.
 Exit codes:
   0    done
   1    not all of it, or AWS refused
-  2    wrong usage, or no region
+  2    wrong usage, no region, or an endpoint that is no address
   3    nothing answers at the endpoint
   4    no credentials, or wrong ones
   5    not permitted
   6    no such stack, dead letter, execution or callback
-  130  interrupted: run it again
+  130  interrupted (Ctrl-C or SIGTERM): run it again
 """
 
 
@@ -60,8 +60,7 @@ def _run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="durable-ops", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _wrong_usage(error)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. What was begun can be run again.", err=True)
         return Exit.INTERRUPTED
@@ -77,10 +76,19 @@ def _run(arguments: list[str]) -> int:
 
 def _say(error: OpsError) -> int:
     click.echo(f"Error: {error.what}", err=True)
-    if error.fix:
-        click.echo(error.fix, err=True)
+    click.echo(error.fix, err=True)
     return error.exit_code
 
 
+def _wrong_usage(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return Exit.USAGE
+    context = getattr(error, "ctx", None)
+    command = "durable-ops" if context is None else context.command_path
+    return _say(OpsError(error.format_message(), f"See: {command} --help", Exit.USAGE))
+
+
 def _terminated(_: int, __: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+    """As Ctrl-C, so that whoever ends it sees one code; what walks a queue ends in order (``interruptible``)."""
+    raise KeyboardInterrupt

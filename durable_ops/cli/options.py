@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from durable_ops.clients import Session
-from durable_ops.stack import Kind
+from durable_ops.queue import Queue
+from durable_ops.stack import Kind, Stack
 
 Command = Callable[..., Any]
 
@@ -36,17 +37,20 @@ def aws_options(command: Command) -> Command:
 
 
 def queue_option(default: str | None) -> Callable[[Command], Command]:
-    """--queue dlq|failed|all; None for a command that must be told."""
+    """--queue dlq|backlog-dlq|failed|all; None for a command that must be told."""
     return click.option(
         "--queue",
         "which",
         type=click.Choice([*(str(kind) for kind in Kind), "all"]),
         default=default,
         show_default=default is not None,
-        help="<name>-dlq: never started (esm: kept failing); <name>-failed: started and failed.",
+        help="<name>-dlq: never started (esm: kept failing); <name>-backlog-dlq: the same of the backlog that `sideline` "
+        "makes; <name>-failed: started and failed.",
     )
 
 
-def kinds(which: str | None) -> list[Kind]:
-    """The queues that --queue names."""
-    return list(Kind) if which in {None, "all"} else [Kind(str(which))]
+def queues(stack: Stack, which: str | None) -> list[tuple[Kind, Queue]]:
+    """The queues of ``stack`` that --queue names. Raises OpsError (NOT_FOUND)."""
+    if which is None or which == "all":
+        return stack.all_dead_letters()
+    return [(Kind(which), stack.dead_letters(Kind(which)))]

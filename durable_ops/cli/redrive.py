@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from durable_ops.cli import show
-from durable_ops.cli.options import json_option, kinds, name_argument, queue_option
+from durable_ops.cli.options import json_option, name_argument, queue_option, queues
 from durable_ops.cli.progress import console, interruptible, progress
 from durable_ops.clients import Clients
 from durable_ops.dead_letters import look
@@ -24,14 +24,17 @@ _SHOWN = 20
 _MOST_A_SECOND = 500
 HELP = """Bring dead letters back, so that they are worked on again.
 
-    <name>-failed: the function is started with the same event again. <name>-dlq: the messages go back to the queue; all
-    of them by SQS itself (move), or each with its id in an attribute (resend), so that the store step knows it: behind
-    esm, where work may have been done already, and with --id.
+    <name>-failed: the function is started with the same event again. <name>-dlq and <name>-backlog-dlq: each message is sent
+    to the queue that gave it up, with its id in an attribute, so that the store step and the dispatcher know it.
+
+    --method move lets SQS move the whole queue instead, which is faster, and gives messages new ids: what was worked on
+    before takes effect a second time.
 
     Mend the cause first, and look at --dry-run. Ctrl-C ends it in order; interrupted or killed, run it again: nothing is
-    lost, and nothing takes effect twice. What arrives while it runs is left alone.
+    lost, and without move nothing takes effect twice. What arrives while it runs is left alone.
 
-    Exit code 1: some could not be redriven, or are in the hands of another reader; 6: an --id is not there (any more).
+    Exit code 1: some could not be redriven, are no events of the function, or are in the hands of another reader; 6: an
+    --id was not seen.
     """
 
 _OPTIONS: tuple[Callable[..., Any], ...] = (
@@ -47,8 +50,10 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
     ),
     click.option(
         "--method",
-        type=click.Choice([str(Method.MOVE), str(Method.RESEND)]),
-        help="How messages of <name>-dlq go back.  [default: as described above]",
+        type=click.Choice([str(Method.RESEND), str(Method.MOVE)]),
+        default=str(Method.RESEND),
+        show_default=True,
+        help="How messages go back: ids stay (resend), or SQS moves all of them under new ids (move).",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
     json_option,
@@ -75,11 +80,11 @@ def run(
 ) -> int:
     """Plan, say so, carry it out; the exit code.
 
-    ``<name>-failed`` comes first: what ``<name>-dlq`` gives back may fail at once, and is not to be walked over.
+    ``<name>-failed`` comes first: what the others give back may fail at once, and is not to be walked over.
     """
     stack = Stack(name, clients)
     asked = Method(method) if method is not None else None
-    plans = [plan(stack, kind, list(ids) or None, asked) for kind in reversed(kinds(which))]
+    plans = [plan(stack, kind, queue, list(ids) or None, asked) for kind, queue in reversed(queues(stack, which))]
     if dry_run:
         _dry(plans, as_json=as_json)
         return Exit.OK
@@ -110,9 +115,9 @@ def _code(results: Sequence[Result], *, missing: bool, interrupted: bool) -> int
 
 def _dry(plans: Sequence[Plan], *, as_json: bool) -> None:
     now = datetime.now(UTC)
-    looked = [(planned, look(planned.queue, planned.kind, _SHOWN, planned.ids or ())) for planned in plans]
+    looked = [(planned, look(planned.queue, planned.kind, _SHOWN, planned.ids or ()).letters) for planned in plans]
     if as_json:
-        queues = [
+        found = [
             {
                 "queue": str(planned.kind),
                 "method": str(planned.method),
@@ -123,23 +128,26 @@ def _dry(plans: Sequence[Plan], *, as_json: bool) -> None:
             }
             for planned, letters in looked
         ]
-        click.echo(json.dumps({"dry_run": True, "queues": queues}))
+        click.echo(json.dumps({"dry_run": True, "queues": found}))
         return
     out = console()
     for planned, letters in looked:
         what = len(letters) if planned.ids is not None else planned.depth.visible
-        line = f"{planned.queue.name}: {what} would be redriven: {planned.method}: {planned.why}."
+        stay = sum(not letter.can_be_redriven for letter in letters)
+        line = f"{planned.queue.name}: {max(0, what - stay)} would be redriven: {planned.method}: {planned.why}."
         out.print(line, highlight=False, markup=False, soft_wrap=True)
         if letters:
             out.print(show.dead_letters(letters, now))
         if planned.ids is None and what > len(letters):
             out.print(f"These and {what - len(letters)} more.", highlight=False)
+        if stay:
+            out.print(f"{stay} of these are no events of a function, and stay.", highlight=False)
     out.print("Nothing was done.", highlight=False)
 
 
 def _report(done: Sequence[tuple[Plan, Result]], missing: Sequence[str], *, interrupted: bool, as_json: bool) -> None:
     if as_json:
-        queues = [
+        found = [
             {
                 "queue": str(planned.kind),
                 "method": str(planned.method),
@@ -147,11 +155,12 @@ def _report(done: Sequence[tuple[Plan, Result]], missing: Sequence[str], *, inte
                 "failed": result.failed,
                 "newer": result.newer,
                 "left": result.left,
+                "seen": result.seen,
             }
             for planned, result in done
         ]
         click.echo(
-            json.dumps({"dry_run": False, "interrupted": interrupted, "queues": queues, "missing": list(missing)})
+            json.dumps({"dry_run": False, "interrupted": interrupted, "queues": found, "missing": list(missing)})
         )
         return
     for planned, result in done:
@@ -161,8 +170,9 @@ def _report(done: Sequence[tuple[Plan, Result]], missing: Sequence[str], *, inte
         if result.newer:
             click.echo(f"  {result.newer} arrived meanwhile and were left alone.", err=True)
         if result.left:
-            click.echo("  What is left is in the hands of another reader: run it again when it has let go.", err=True)
+            click.echo("  What is left was not met, as if another reader had it in hand: run it again later.", err=True)
+    seen = sum(result.seen for _, result in done)
     for one in missing:
-        click.echo(f"{one}: not there (any more).", err=True)
+        click.echo(f"{one}: not seen in {seen} messages.", err=True)
     if interrupted:
         click.echo("Interrupted: run it again for the rest.", err=True)

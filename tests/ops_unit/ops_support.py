@@ -18,7 +18,6 @@ from uuid import uuid4
 
 from durable_ops import queue
 from durable_ops.cli import main
-from durable_ops.stack import Stack
 from durable_sandbox.pytest_plugin import Sandbox
 
 T = TypeVar("T")
@@ -26,13 +25,19 @@ T = TypeVar("T")
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ops-handler"
 
-# Fails until it is mended. One effect a message, whose attempts are counted; events as a pipe sends them.
+# Fails until it is mended. One effect a message, whose attempts are counted: an item under the id that the message has, or had
+# at first, as docs/guides/operate.md wants it. Events as a pipe sends them.
 HANDLER = """
 import boto3
 from aws_durable_execution_sdk_python import durable_execution
 from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
 
 MENDED = False
+
+
+def message_id(record):
+    kept = record.get("messageAttributes", {}).get("DurablePipelineMessageId", {})
+    return kept.get("stringValue") or record["messageId"]
 
 
 def effect(message_id):
@@ -57,7 +62,7 @@ def handler(event, context):
     if not MENDED:
         raise ValueError("not mended yet")
     for record in event:
-        context.step(lambda _: effect(record["messageId"]), name="effect")
+        context.step(lambda _: effect(message_id(record)), name="effect")
 """
 
 
@@ -95,7 +100,6 @@ class Deployed:
         redrive = {"deadLetterTargetArn": queue_arn(self.dlq), "maxReceiveCount": 1}
         attributes = {**kind, "RedrivePolicy": json.dumps(redrive)}
         self.queue = self.sqs.create_queue(QueueName=f"{self.name}{suffix}", Attributes=attributes)["QueueUrl"]
-        self.stack = Stack(self.name, sandbox.client)
 
     # --- function -----------------------------------------------------------------------------------------------
 
@@ -126,12 +130,6 @@ class Deployed:
         source = self._source().replace("MENDED = False", "MENDED = True")
         self.functions.update_function_code(FunctionName=self.name, ZipFile=package(source), Publish=True)
         self.functions.update_alias(FunctionName=self.name, Name="live", FunctionVersion="2")
-
-    def map_queue(self) -> None:
-        """A mapping from the queue onto the function, which does not poll."""
-        self.functions.create_event_source_mapping(
-            EventSourceArn=queue_arn(self.queue), FunctionName=f"{self.name}:live", Enabled=False
-        )
 
     def start(self, event: Any, **params: Any) -> str:
         """Start an execution; its ARN."""
@@ -171,13 +169,24 @@ class Deployed:
 
     # --- queues -------------------------------------------------------------------------------------------------
 
+    def sideline(self) -> tuple[str, str]:
+        """Create the backlog queue and its dead-letter queue; their URLs."""
+        dlq = self.sqs.create_queue(QueueName=f"{self.name}-backlog-dlq")["QueueUrl"]
+        redrive = {"deadLetterTargetArn": queue_arn(dlq), "maxReceiveCount": 1}
+        attributes = {"RedrivePolicy": json.dumps(redrive)}
+        return self.sqs.create_queue(QueueName=f"{self.name}-backlog", Attributes=attributes)["QueueUrl"], dlq
+
     def give_up(self, bodies: Sequence[str], **message: Any) -> list[str]:
         """Send messages and receive them too often, so that SQS moves them to the dead-letter queue; their ids."""
-        ids = [self.sqs.send_message(QueueUrl=self.queue, MessageBody=body, **message)["MessageId"] for body in bodies]
+        return self.give_up_from(self.queue, self.dlq, bodies, **message)
+
+    def give_up_from(self, queue: str, dlq: str, bodies: Sequence[str], **message: Any) -> list[str]:
+        """The same of another queue, and its dead-letter queue."""
+        ids = [self.sqs.send_message(QueueUrl=queue, MessageBody=body, **message)["MessageId"] for body in bodies]
 
         def moved() -> bool | None:
-            answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
-            return None if answer.get("Messages") or self.depth(self.dlq) < len(ids) else True
+            answer = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            return None if answer.get("Messages") or self.depth(dlq) < len(ids) else True
 
         eventually(moved)
         return ids

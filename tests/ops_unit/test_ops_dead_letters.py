@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from ops_support import Deployed, Said, begin, end, environment, eventually, package, queue_arn, run
+from ops_support import Deployed, Said, begin, end, environment, eventually, run
 
 from durable_ops.redrive import execution_name
 from durable_sandbox.pytest_plugin import Sandbox
@@ -194,18 +194,17 @@ def test_an_id_inside_an_event_chooses_it(deployed: Deployed, ops: Ops) -> None:
     assert deployed.visible(deployed.failed) == 2
     again = ops("dead-letters", "redrive", deployed.name, "--id", ids[3], "--json")
     assert (again.code, again.json["missing"]) == (6, [ids[3]])
+    assert f"{ids[3]}: not seen in 2 messages." in ops("dead-letters", "redrive", deployed.name, "--id", ids[3]).err
 
 
-def test_messages_behind_a_mapping_are_sent_again_under_their_id(deployed: Deployed, ops: Ops) -> None:
-    deployed.deploy(timeout=900)
-    deployed.map_queue()
+def test_messages_are_sent_again_under_their_id(deployed: Deployed, ops: Ops) -> None:
     attribute = {"tenant": {"DataType": "String", "StringValue": "acme"}}
     ids = deployed.give_up([f"body {n}" for n in range(12)], MessageAttributes=attribute)
 
     said = ops("dead-letters", "redrive", deployed.name, "--json")
 
     assert said.code == 0, said.err
-    assert "executions may have begun" in said.err
+    assert f"{deployed.name}-dlq: resend: sent to {deployed.name}; ids stay" in said.err
     by_queue = {queue["queue"]: queue for queue in said.json["queues"]}
     assert (by_queue["dlq"]["method"], by_queue["dlq"]["redriven"]) == ("resend", 12)
     assert deployed.depth(deployed.dlq) == 0
@@ -232,24 +231,15 @@ def test_a_message_that_is_given_up_again_keeps_its_first_id(deployed: Deployed,
     assert message["MessageAttributes"]["DurablePipelineMessageId"]["StringValue"] == first
 
 
-def test_messages_that_never_started_are_moved_by_sqs(deployed: Deployed, ops: Ops) -> None:
-    # A mapping onto the dispatcher, as far as the redrive looks.
-    deployed.deploy()
-    deployed.functions.create_function(
-        FunctionName=f"{deployed.name}-dispatcher",
-        Role="arn:aws:iam::123456789012:role/ops-handler",
-        Runtime="python3.13",
-        Handler="handler.handler",
-        Code={"ZipFile": _plain()},
-    )
-    deployed.functions.create_event_source_mapping(
-        EventSourceArn=queue_arn(deployed.queue), FunctionName=f"{deployed.name}-dispatcher", Enabled=False
-    )
+def test_sqs_moves_them_if_asked_under_new_ids(deployed: Deployed, ops: Ops) -> None:
     ids = deployed.give_up([f"body {n}" for n in range(12)])
+    arguments = ["dead-letters", "redrive", deployed.name, "--queue", "dlq", "--method", "move"]
 
-    said = ops("dead-letters", "redrive", deployed.name, "--queue", "dlq", "--json")
+    assert "NEW IDS" in ops(*arguments, "--dry-run").out
+    said = ops(*arguments, "--json")
 
     assert said.code == 0, said.err
+    assert "takes effect A SECOND TIME" in said.err
     (queue,) = said.json["queues"]
     assert (queue["method"], queue["redriven"], queue["left"]) == ("move", 12, 0)
     messages = deployed.take(deployed.queue)
@@ -314,7 +304,9 @@ def test_delete_takes_what_was_named_and_asks_before(deployed: Deployed, ops: Op
     left = {letter["id"] for letter in ops("dead-letters", "list", deployed.name, "--json").json["dead_letters"]}
     assert left == {ids[0], ids[2]}
     again = ops("dead-letters", "delete", deployed.name, "--id", ids[1], "--yes", "--json")
-    assert (again.code, again.json["missing"]) == (6, [ids[1]])
+    assert (again.code, again.json["missing"], again.json["seen"]) == (6, [ids[1]], 2)
+    shown = ops("dead-letters", "show", deployed.name, ids[1])
+    assert (shown.code, "was not seen in 2 messages of" in shown.err) == (6, True)
 
     everything = ops("dead-letters", "delete", deployed.name, "--queue", "dlq", "--all", "--yes")
     assert (everything.code, "2 deleted" in everything.out) == (0, True)
@@ -343,7 +335,3 @@ def test_sandbox_redrive_is_the_same(deployed: Deployed, sandbox: Sandbox) -> No
     assert kept == set(ids)
     unknown = redrive("no-such-stack")
     assert (unknown.code, 'no stack "no-such-stack"' in unknown.err) == (6, True)
-
-
-def _plain() -> bytes:
-    return package("def handler(event, context):\n    return event\n")

@@ -129,6 +129,24 @@ def test_stop_ends_what_runs_and_its_event_can_be_redriven(deployed: Deployed, o
     assert (again.code, again.json["stopped"], len(again.json["ended_before"])) == (0, [], 1)
 
 
+def test_an_execution_of_another_function_is_neither_shown_nor_stopped(
+    deployed: Deployed, sandbox: Sandbox, ops: Ops
+) -> None:
+    waiting(deployed, "not-to-stop")
+    (arn,) = [
+        one["DurableExecutionArn"] for one in deployed.executions() if one["DurableExecutionName"] == "not-to-stop"
+    ]
+    other = Deployed(sandbox)
+
+    for said in (
+        ops("executions", "stop", other.name, arn, "--yes"),
+        ops("executions", "show", other.name, arn),
+    ):
+        assert (said.code, said.out) == (6, "")
+        assert f"is an execution of {deployed.name}, not of {other.name}." in said.err
+    assert status(deployed, "not-to-stop") == "RUNNING"
+
+
 def test_what_is_not_there_is_said_so(deployed: Deployed, ops: Ops) -> None:
     for arguments in (
         ["executions", "list", "no-such-function"],

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from ops_support import Deployed
 
+from durable_ops import dead_letters
 from durable_ops import queue as queues
 from durable_ops import walk as walking
 from durable_ops.dead_letters import DeadLetter, look
@@ -18,7 +19,7 @@ from durable_ops.errors import Exit, OpsError
 from durable_ops.pace import Pace
 from durable_ops.queue import Queue
 from durable_ops.redrive import message_again, resending
-from durable_ops.stack import Bridge, Kind
+from durable_ops.stack import Kind
 from durable_ops.walk import Result, Walk
 from durable_sandbox.pytest_plugin import Sandbox
 
@@ -146,6 +147,92 @@ def test_what_another_reader_keeps_is_told(deployed: Deployed, monkeypatch: pyte
     assert (result.done, result.left) == (1, 1)
 
 
+def test_what_comes_back_while_it_is_waited_for_is_not_left(deployed: Deployed) -> None:
+    put(deployed, "theirs")
+    (message,) = deployed.sqs.receive_message(QueueUrl=deployed.dlq, VisibilityTimeout=2)["Messages"]
+
+    result = walk(deployed, lambda _: None, ids=[message["MessageId"]])
+
+    assert (result.done, result.left, result.missing) == (1, 0, ())
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three receives a second."""
+    receive = Queue.receive
+
+    def slowly(queue: Queue, *seconds: int | None) -> Any:
+        time.sleep(0.3)
+        return receive(queue, *seconds)
+
+    monkeypatch.setattr(Queue, "receive", slowly)
+
+
+@pytest.mark.usefixtures("slow")
+def test_it_searches_a_long_queue_to_its_end(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "_PATIENCE_SECONDS", 1)
+    put(deployed, *(f"{n}" for n in range(69)))
+    last = deployed.sqs.send_message(QueueUrl=deployed.dlq, MessageBody="last")["MessageId"]
+
+    result = walk(deployed, lambda _: None, ids=[last])
+
+    assert (result.done, result.missing) == (1, ())
+    assert deployed.visible(deployed.dlq) == 69
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_it_passed_over_is_not_back_before_the_end(fifo: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a queue of many groups, where what comes back comes first."""
+    monkeypatch.setattr(queues, "VISIBILITY_SECONDS", 1)
+    monkeypatch.setattr(queues, "_LOOKED_AT_A_SECOND", 10)
+    for n in range(70):
+        put(fifo, f"{n}", group=f"{n}")
+    found = fifo.sqs.send_message(
+        QueueUrl=fifo.dlq, MessageBody="last", MessageGroupId="last", MessageDeduplicationId="last"
+    )
+    last, queue = found["MessageId"], Queue(fifo.sqs, fifo.dlq)
+
+    assert [letter.body for letter in look(queue, Kind.DLQ, 1, {last}).letters] == ["last"]
+    result = walk(fifo, lambda _: None, ids=[last])
+
+    assert (result.done, result.missing) == (1, ())
+    assert fifo.visible(fifo.dlq) == 70
+
+
+def test_what_comes_back_does_not_end_the_search(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(deployed, *(f"{n}" for n in range(19)))
+    last = deployed.sqs.send_message(QueueUrl=deployed.dlq, MessageBody="last")["MessageId"]
+    answers: list[Any] = []
+    receive = Queue.receive
+
+    def again(queue: Queue, *seconds: int | None) -> Any:
+        """The first ten twice, as if they had come back before the others were seen."""
+        answers.append(answers[0] if len(answers) == 1 else receive(queue, *seconds))
+        return answers[-1]
+
+    monkeypatch.setattr(Queue, "receive", again)
+
+    result = walk(deployed, lambda _: None, ids=[last])
+
+    assert (result.done, result.missing, result.seen) == (1, (), 20)
+
+
+def test_a_search_has_an_end(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(deployed, *(f"{n}" for n in range(40)))
+    monkeypatch.setattr(walking, "SEARCHED", 20)
+    monkeypatch.setattr(dead_letters, "SEARCHED", 20)
+
+    result = walk(deployed, lambda _: None, ids=["nobody"])
+
+    assert (result.seen, result.missing) == (20, ("nobody",))
+    assert look(Queue(deployed.sqs, deployed.dlq), Kind.DLQ, 1, {"nobody"}).seen == 20
+    assert deployed.visible(deployed.dlq) == 40
+
+
+def test_long_queues_are_kept_for_longer_within_limits() -> None:
+    assert [queues.looking_seconds(count) for count in (0, 900, 3_000, 1_000_000)] == [30, 30, 100, 600]
+
+
 def test_a_delete_that_is_lost_repeats_the_hand_over_and_nothing_else(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +306,7 @@ def test_trace_and_fair_group_go_along(deployed: Deployed) -> None:
         MessageGroupId="tenant",
         MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3f"}},
     )
-    (letter,) = look(Queue(deployed.sqs, deployed.dlq), Kind.DLQ, 10)
+    (letter,) = look(Queue(deployed.sqs, deployed.dlq), Kind.DLQ, 10).letters
 
     again = message_again(letter, fifo=False)
 
@@ -227,7 +314,3 @@ def test_trace_and_fair_group_go_along(deployed: Deployed) -> None:
     assert "MessageDeduplicationId" not in again
     assert again["MessageSystemAttributes"]["AWSTraceHeader"]["StringValue"].startswith("Root=1-")
     assert walk(deployed, resending(Queue(deployed.sqs, deployed.queue))).done == 1
-
-
-def test_a_bridge_that_is_none_of_ours_is_not_known(deployed: Deployed) -> None:
-    assert deployed.stack.bridge is Bridge.UNKNOWN
