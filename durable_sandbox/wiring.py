@@ -120,6 +120,7 @@ def build_monitor(parts: Parts, services: Mapping[str, Any], store: AlarmStore, 
     from durable_sandbox.metrics.monitor import Monitor, window  # noqa: PLC0415 - as above
     from durable_sandbox.metrics.pipes import PipeSource  # noqa: PLC0415 - as above
     from durable_sandbox.metrics.queues import QueueSource  # noqa: PLC0415 - as above
+    from durable_sandbox.metrics.websockets import WebSocketSource  # noqa: PLC0415 - as above
 
     sources: list[Source] = [*more]
     # A test may put something else in a service's place, which counts nothing.
@@ -129,6 +130,8 @@ def build_monitor(parts: Parts, services: Mapping[str, Any], store: AlarmStore, 
         sources.append(FunctionSource(services["lambda"]))
     if hasattr(services.get("pipes"), "pipes"):
         sources.append(PipeSource(services["pipes"], parts.account))
+    if hasattr(services.get("apigatewaymanagementapi"), "counts"):
+        sources.append(WebSocketSource(services["apigatewaymanagementapi"]))
     actions = Actions(parts.api, parts.identities)
     evaluator = Evaluator(store, actions, lambda period: window(period, parts.time))
     return Monitor(Collector(parts.api, parts.identities, sources, evaluator.watched), evaluator)

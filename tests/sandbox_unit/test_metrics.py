@@ -18,12 +18,14 @@ from durable_sandbox.aws.identity import Identities
 from durable_sandbox.durable.counts import ExecutionCounts
 from durable_sandbox.events.async_metrics import AsyncMetrics
 from durable_sandbox.events.pipe_spec import PipeMetrics
+from durable_sandbox.events.websocket.counts import Counts as WebSocketCounts
 from durable_sandbox.metrics.collector import Collector
 from durable_sandbox.metrics.functions import FunctionSource
 from durable_sandbox.metrics.pipes import PipeSource
 from durable_sandbox.metrics.queues import QueueSource
 from durable_sandbox.metrics.statistics import statistic
 from durable_sandbox.metrics.values import Datum, Metric, Reading
+from durable_sandbox.metrics.websockets import WebSocketSource
 from durable_sandbox.runtime.spec import InvocationOutcome
 from durable_sandbox.services.lambda_.counts import FunctionCounts, LambdaReading
 
@@ -350,3 +352,39 @@ def test_statistics_are_of_all_samples() -> None:
     assert statistic("Sum", []) is None
     mixed = [Datum(0, None, 2, 8, 1, 7)]
     assert statistic("p99", mixed) is None, "a statistic set of different samples has no percentiles"
+
+
+# --- WebSocket APIs -------------------------------------------------------------------------------------------------------
+
+
+class Sockets:
+    """A data plane that counts what it is told."""
+
+    def __init__(self) -> None:
+        self.counts = WebSocketCounts()
+
+
+def test_a_websocket_api_its_stage_and_its_routes() -> None:
+    sockets = Sockets()
+    source = WebSocketSource(sockets)
+    assert list(source.read()) == []
+    connect = sockets.counts.of(REGION, "api", "live", "$connect")
+    order = sockets.counts.of(REGION, "api", "live", "order")
+    connect.connects += 2
+    order.messages += 3
+    order.integration_errors += 1
+    order.latencies += [5, 5, 7]
+    told = list(source.read())
+    of_api = by_name(told, "ApiId")
+    assert of_api == by_name(told, "ApiId", "Stage")
+    assert of_api == {
+        "ConnectCount": {2: 1},
+        "MessageCount": {3: 1},
+        "ClientError": {0: 1},
+        "IntegrationError": {1: 1},
+        "ExecutionError": {0: 1},
+        "IntegrationLatency": {5: 2, 7: 1},
+    }
+    routes = {dict(r.metric.dimensions)["Route"] for r in told if len(r.metric.dimensions) == 3}
+    assert routes == {"$connect", "order"}
+    assert list(source.read()) == [], "counted once"

@@ -1,10 +1,14 @@
 """A stage's access log: one line a request, by the stage's format of $context variables.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html; what is not set is "-".
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html; what is not set is "-". Quotes
+and backslashes of a value are escaped as in JSON: so it was seen in 2024, of a User-Agent header in a format that is JSON
+(https://github.com/DataBiosphere/azul/issues/4348; in 2022 the same issue saw them unescaped). Other values and formats are taken
+to be the same.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -14,6 +18,8 @@ from durable_sandbox.events.websocket.ports import Gateway
 from durable_sandbox.events.websocket.request import Request
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_.]+)")
+_QUOTED = "error.messageString"
+"""JSON text already, quotes included."""
 
 
 def log(gateway: Gateway, request: Request, status: int) -> None:
@@ -21,7 +27,7 @@ def log(gateway: Gateway, request: Request, status: int) -> None:
     settings = request.stage.access_log
     if settings is None:
         return
-    facts = {**request.context(), "status": status}
+    facts = _facts(request, status)
     line = _VARIABLE.sub(lambda match: _value(facts, match[1]), settings.format)
     gateway.logs.put(
         request.stage.region,
@@ -32,8 +38,17 @@ def log(gateway: Gateway, request: Request, status: int) -> None:
     )
 
 
+def _facts(request: Request, status: int) -> dict[str, Any]:
+    context = request.context()
+    integration = {"error": request.fault, "latency": request.latency, "status": context.get("integrationStatus")}
+    return {**context, "status": status, "integration": integration, "integrationLatency": request.latency}
+
+
 def _value(facts: Mapping[str, Any], path: str) -> str:
     value: Any = facts
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
-    return "-" if value is None or isinstance(value, Mapping) else str(value)
+    if value is None or isinstance(value, Mapping):
+        return "-"
+    text = str(value)
+    return text if path == _QUOTED else json.dumps(text, ensure_ascii=False)[1:-1]

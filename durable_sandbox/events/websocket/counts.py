@@ -20,6 +20,11 @@ class RouteCounts:
     execution_errors: int = 0
     latencies: list[float] = field(default_factory=list)
 
+    def take_latencies(self) -> list[float]:
+        """Those that nobody has taken yet."""
+        taken, self.latencies = self.latencies, []
+        return taken
+
 
 class Counts:
     """Counts by region, API, stage and route."""

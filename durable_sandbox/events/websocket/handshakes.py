@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _OK, _REDIRECT, _TOO_MANY, _SERVER_ERROR, _BAD_GATEWAY = 200, 300, 429, 500, 502
 _SUBPROTOCOL = "sec-websocket-protocol"
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+_KINDS = {401: "UNAUTHORIZED", 403: "ACCESS_DENIED", 429: "THROTTLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ async def connect(gateway: Gateway, stage: DeployedStage, connection: Connection
     if route is None:
         return None
     request = Request(connection, stage, route, CONNECT, gateway.account)
+    failure = "INTEGRATION_FAILURE"
     if not gateway.throttles.take(stage.api_id, stage.name, route.key, route.throttle):
         result: str | Refusal | None = Refusal(_TOO_MANY, frames.TOO_MANY)
     else:
@@ -48,13 +51,13 @@ async def connect(gateway: Gateway, stage: DeployedStage, connection: Connection
             await authorise(gateway, request)
             result = None if route.integration is None else await _integrated(gateway, request)
         except RefusedError as error:
-            result = Refusal(error.status, error.message)
+            result, failure = Refusal(error.status, error.message), "AUTHORIZER_FAILURE"
+            if error.status >= _SERVER_ERROR:
+                counts.execution_errors += 1
     if isinstance(result, Refusal):
-        request.facts = {**error_facts(result.message, "CONNECT"), **request.facts}
+        request.facts = {**error_facts(result.message, _KINDS.get(result.status, failure)), **request.facts}
         if result.status < _SERVER_ERROR:
             counts.client_errors += 1
-        else:
-            counts.execution_errors += 1
     log(gateway, request, result.status if isinstance(result, Refusal) else _OK)
     return result
 
@@ -64,9 +67,7 @@ async def _integrated(gateway: Gateway, request: Request) -> str | Refusal | Non
         answer = await integrate(gateway, request)
     except IntegrationError as error:
         logger.warning("%s %s: $connect failed: %s", request.stage.api_id, request.stage.name, error)
-        counts = gateway.counts.of(request.stage.region, request.stage.api_id, request.stage.name, request.route.key)
-        counts.integration_errors += 1
-        request.facts["integrationErrorMessage"] = str(error)
+        request.fault = str(error)
         return Refusal(
             _BAD_GATEWAY if isinstance(error.__cause__, FunctionError) else _SERVER_ERROR, frames.INTERNAL_ERROR
         )

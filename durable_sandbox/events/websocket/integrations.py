@@ -47,11 +47,35 @@ class IntegrationTimeoutError(IntegrationError):
 
 
 async def integrate(gateway: Gateway, request: Request) -> Answer:
-    """Call the route's integration and time it. Raises IntegrationError."""
+    """Call the route's integration, time and count it, and keep the status of its answer. Raises IntegrationError.
+
+    What failed in calling it is an ExecutionError of the metrics, what it answers with 4xx or 5xx an IntegrationError:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
+    """
+    stage, started = request.stage, time.monotonic()
+    counts = gateway.counts.of(stage.region, stage.api_id, stage.name, request.route.key)
+    try:
+        answer = await _in_time(gateway, request)
+    except IntegrationError as error:
+        if isinstance(error.__cause__, FunctionError):
+            counts.integration_errors += 1
+        else:
+            counts.execution_errors += 1
+        raise
+    finally:
+        elapsed = (time.monotonic() - started) * 1000
+        counts.latencies.append(elapsed)
+        request.latency = round(elapsed)
+    if answer.status >= _BAD_REQUEST:
+        counts.integration_errors += 1
+    request.facts["integrationStatus"] = answer.status
+    return answer
+
+
+async def _in_time(gateway: Gateway, request: Request) -> Answer:
     integration = request.route.integration
     if integration is None:
         raise IntegrationError(f"route {request.route.key} has no integration")
-    started = time.monotonic()
     try:
         async with asyncio.timeout(integration.timeout):
             return await _call(gateway, request, integration)
@@ -59,10 +83,6 @@ async def integrate(gateway: Gateway, request: Request) -> Answer:
         raise IntegrationTimeoutError(f"no answer in {integration.timeout:g} s") from error
     except (TemplateError, ExpressionError, FunctionError, AwsError) as error:
         raise IntegrationError(error.message if isinstance(error, AwsError) else str(error)) from error
-    finally:
-        elapsed = (time.monotonic() - started) * 1000
-        stage = request.stage
-        gateway.counts.of(stage.region, stage.api_id, stage.name, request.route.key).latencies.append(elapsed)
 
 
 def respond(request: Request, answer: Answer) -> str:

@@ -49,10 +49,13 @@ async def handle(gateway: Gateway, stage: DeployedStage, connection: Connection,
         return refusal
     try:
         answer = await integrate(gateway, request)
-        request.facts["integrationStatus"] = answer.status
+    except IntegrationError as error:
+        return _failed(gateway, request, error)
+    try:
         reply = respond(request, answer) if shown.two_way else _one_way(answer)
     except IntegrationError as error:
-        counts.integration_errors += 1
+        if answer.status < _BAD_REQUEST:
+            counts.execution_errors += 1
         return _failed(gateway, request, error)
     log(gateway, request, answer.status)
     return reply or None
@@ -111,7 +114,8 @@ def _failed(gateway: Gateway, request: Request, error: IntegrationError) -> str:
     logger.warning("%s %s %s: %s", stage.api_id, stage.name, request.route.key, error)
     timed_out = isinstance(error, IntegrationTimeoutError)
     message = frames.TIMED_OUT if timed_out else frames.INTERNAL_ERROR
-    request.facts |= {"integrationErrorMessage": str(error), **error_facts(message, "INTEGRATION_FAILURE")}
+    request.fault = str(error)
+    request.facts |= error_facts(message, "INTEGRATION_FAILURE")
     return _told(gateway, request, _TIMEOUT if timed_out else _SERVER_ERROR, message)
 
 

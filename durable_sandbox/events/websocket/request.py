@@ -24,7 +24,10 @@ CONNECT_ROUTE, DISCONNECT_ROUTE, DEFAULT_ROUTE = "$connect", "$disconnect", "$de
 
 @dataclass(slots=True)
 class Request:
-    """A message, or the beginning or end of a connection, on its way. ``facts`` grows as it goes: status, errors."""
+    """A message, or the beginning or end of a connection, on its way. ``facts`` grows as it goes: status, errors.
+
+    What the access log alone knows of its integration: ``latency`` in milliseconds, and why there was no answer (``fault``).
+    """
 
     connection: Connection
     stage: DeployedStage
@@ -37,6 +40,8 @@ class Request:
     message_id: str | None = None
     at: float = field(default_factory=time.time)
     facts: dict[str, Any] = field(default_factory=dict)
+    latency: int | None = None
+    fault: str | None = None
 
     @property
     def source_arn(self) -> str:

@@ -115,8 +115,7 @@ async def _disconnected(gateway: Gateway, connection: Connection, end: Closed) -
         answer = await integrate(gateway, request)
     except IntegrationError as error:
         logger.warning("%s %s: $disconnect failed: %s", stage.api_id, stage.name, error)
-        gateway.counts.of(stage.region, stage.api_id, stage.name, route.key).integration_errors += 1
-        request.facts["integrationErrorMessage"] = str(error)
+        request.fault = str(error)
         log(gateway, request, 500)
         return
     log(gateway, request, answer.status)

@@ -15,6 +15,7 @@ from durable_sandbox.aws.call import Call, Service
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.websocket import frames
 from durable_sandbox.events.websocket.connection import Connection, SlowClientError
+from durable_sandbox.events.websocket.counts import Counts
 from durable_sandbox.events.websocket.ports import Gateway
 from durable_sandbox.events.websocket.session import serve
 from durable_sandbox.events.websocket.socket import Handshake, Socket
@@ -30,6 +31,11 @@ class ConnectionsService(Service):
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self._closing: set[asyncio.Future[None]] = set()
+
+    @property
+    def counts(self) -> Counts:
+        """What happened at each route."""
+        return self.gateway.counts
 
     async def serve(self, target: tuple[str, str] | None, handshake: Handshake, socket: Socket) -> None:
         """Serve a client until it is gone; ``target`` is API id and stage, None if its URL names none."""
