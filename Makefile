@@ -52,10 +52,11 @@ format: $(STAMP) ## Rewrite sources to the house format
 	@$(BIN)/ruff check --fix .
 	@terraform fmt -recursive
 
-bench: $(STAMP) ## Measure: SQS, streams, the dispatcher and the sample pipeline
+bench: $(STAMP) ## Measure: SQS, streams, the dispatcher, WebSockets and the sample pipeline
 	@$(BIN)/python bench/sqs.py
 	@$(BIN)/python bench/streams.py
 	@$(BIN)/python bench/dispatcher.py
+	@$(BIN)/python bench/websocket.py
 	@$(BIN)/python bench/pipeline.py
 
 # checkov pins boto3 far below what the durable SDK needs, so it lives in an environment of its own.
