@@ -25,6 +25,13 @@ locals {
   }, var.bridge, 0)
   visibility_timeout = var.visibility_timeout != null ? var.visibility_timeout : local.least_visibility_timeout
 
+  # What a failed execution leaves in <name>-failed: the messages that it started with, each with an envelope of 2048 bytes,
+  # and 2048 for the attributes in which Lambda tells the error (1 KB of its message). A larger event is lost. Whether the
+  # provider knows queues of 1 MiB (6.8) a source above 262144 bytes shows.
+  failed_messages   = var.bridge == "pipe" ? local.batch_size : 1
+  failed_event_size = local.failed_messages * (var.max_message_size + 2048) + 2048
+  least_failed_size = var.max_message_size > 262144 ? 1048576 : 262144
+
   # The backlog queue is as the queue. A message that steps aside gets a new time, so its life there is counted anew.
   sideline = var.sideline == null ? null : merge(var.sideline, {
     max_message_size          = var.max_message_size

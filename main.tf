@@ -4,6 +4,11 @@ locals {
 
   # The sample bundles the durable SDK alone: the runtime ships the rest, and 19 MB more would be paid at cold starts.
   pip_arguments = concat(local.sample ? ["--no-deps"] : [], var.pip_arguments)
+
+  # Of a durable execution's 3000 operations two are the execution's and its map's own. A message's reports take up to 7 for the
+  # result, with its repetitions, and 4 for progress.
+  sample_operations  = 4 + (var.reply_function_arn == null ? 0 : var.reply_progress ? 11 : 7)
+  sample_batch_limit = floor((3000 - 2) / local.sample_operations)
 }
 
 module "package" {
@@ -37,8 +42,8 @@ module "function" {
   s3_key    = module.package.s3_key
   code_hash = module.package.hash
 
-  environment_variables = merge(local.step_environment, var.environment_variables)
-  policy_statements     = concat(local.step_statements, var.policy_statements)
+  environment_variables = merge(local.step_environment, local.reply_environment, var.environment_variables)
+  policy_statements     = concat(local.step_statements, local.reply_statements, var.policy_statements)
 
   dead_letter_queue_arn = module.failed_queue.arn
   kms_key_arn           = var.kms_key_arn
@@ -57,6 +62,7 @@ module "failed_queue" {
 
   name                      = "${var.name}-failed"
   dead_letter_queue         = false
+  max_message_size          = coalesce(var.failed_max_message_size, local.least_failed_size)
   message_retention_seconds = 1209600
   kms_key_arn               = var.kms_key_arn
   tags                      = var.tags

@@ -8,9 +8,18 @@ module "observability" {
   kms_key_arn   = var.kms_key_arn
   tags          = var.tags
 
-  queues = { queue = module.queue.name }
+  queues = merge(
+    { queue = module.queue.name },
+    { for dispatcher in module.dispatcher : "backlog" => dispatcher.backlog_queue_name if var.sideline != null },
+  )
+  # A backlog is old as such: it is too old when it has used up a quarter of the time for which it is kept.
+  queue_ages = {
+    for retention in local.sideline[*].message_retention_seconds :
+    "backlog" => lookup(var.alarm_thresholds, "backlog_age_seconds", floor(retention / 4))
+  }
   dead_letter_queues = merge(
     { dlq = module.queue.dead_letter_name, failed = module.failed_queue.name },
+    { for dispatcher in module.dispatcher : "backlog-dlq" => dispatcher.backlog_dead_letter_queue_name if var.sideline != null },
     { for outcomes in module.outcomes : "outcomes-dlq" => outcomes.dead_letter_queue_name },
   )
 
@@ -48,6 +57,11 @@ module "observability" {
   event_source_mappings = merge(
     { for mapping in module.event_source_mapping : "mapping" => { uuid = mapping.uuid, kind = "queue" } },
     { for dispatcher in module.dispatcher : "mapping" => { uuid = dispatcher.event_source_mapping_uuid, kind = "queue" } },
+    {
+      for dispatcher in module.dispatcher : "backlog-mapping" => {
+        uuid = dispatcher.backlog_event_source_mapping_uuid, kind = "queue"
+      } if var.sideline != null
+    },
   )
   pipes = { for pipe in module.pipe : "pipe" => pipe.name }
 
@@ -74,9 +88,9 @@ module "observability" {
 
 locals {
   alarm_thresholds = [
-    "async_age_percent", "async_events_dropped", "concurrency_percent", "dead_letters", "delivery_failures", "duration_percent",
-    "errors_percent", "execution_operations", "execution_storage_bytes", "execution_time_percent", "executions_failed",
-    "executions_timed_out", "failed_events", "pipe_failures", "queue_age_seconds", "queue_in_flight",
-    "running_executions_percent", "throttles",
+    "async_age_percent", "async_events_dropped", "backlog_age_seconds", "concurrency_percent", "dead_letters",
+    "delivery_failures", "duration_percent", "errors_percent", "execution_operations", "execution_storage_bytes",
+    "execution_time_percent", "executions_failed", "executions_timed_out", "failed_events", "pipe_failures",
+    "queue_age_seconds", "queue_in_flight", "running_executions_percent", "throttles",
   ]
 }

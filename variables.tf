@@ -5,7 +5,7 @@ variable "alarm_actions" {
 }
 
 variable "alarm_thresholds" {
-  description = "At and above which values alarms go off, where not at the defaults of the module `observability`, which gives the reasons: e.g. { queue_age_seconds = 900, errors_percent = 5 }."
+  description = "At and above which values alarms go off, where not at the defaults of the module `observability`, which gives the reasons: e.g. { queue_age_seconds = 900, errors_percent = 5 }. `backlog_age_seconds` is for the backlog of `sideline`, a quarter of its retention unless given."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -35,8 +35,8 @@ variable "batch_size" {
   default     = null
 
   validation {
-    condition     = var.batch_size == null || var.bridge == "dispatcher" || !local.sample ? true : var.batch_size <= 749
-    error_message = "batch_size is ${var.batch_size == null ? 0 : var.batch_size}: the sample needs 4 operations a message, and an execution may have 3000. Set it to 749 or less, or use bridge = \"dispatcher\", with which each message has an execution of its own."
+    condition     = var.batch_size == null || var.bridge == "dispatcher" || !local.sample ? true : var.batch_size <= local.sample_batch_limit
+    error_message = "batch_size is ${var.batch_size == null ? 0 : var.batch_size}: the sample needs ${local.sample_operations} operations a message, and an execution may have 3000. Set it to ${local.sample_batch_limit} or less, or use bridge = \"dispatcher\", with which each message has an execution of its own."
   }
 }
 
@@ -67,7 +67,7 @@ variable "bridge_enabled" {
 }
 
 variable "environment_variables" {
-  description = "Environment of the durable function, besides `<STEP>_FUNCTION_ARN` for each step. The sample reads HOLD_SECONDS."
+  description = "Environment of the durable function, besides `<STEP>_FUNCTION_ARN` for each step and, with `reply_function_arn`, REPLY_FUNCTION_ARN and REPLY_PROGRESS. The sample reads HOLD_SECONDS."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -75,6 +75,11 @@ variable "environment_variables" {
   validation {
     condition     = length(setintersection(keys(var.environment_variables), values(local.step_variables))) == 0
     error_message = "environment_variables sets ${join(", ", setintersection(keys(var.environment_variables), values(local.step_variables)))}, which the module sets to the alias of that step. Remove it, or rename the step."
+  }
+
+  validation {
+    condition     = var.reply_function_arn == null || length(setintersection(keys(var.environment_variables), local.reply_variables)) == 0
+    error_message = "environment_variables sets ${join(", ", setintersection(keys(var.environment_variables), local.reply_variables))}, which the module sets from reply_function_arn and reply_progress. Remove it."
   }
 }
 
@@ -86,6 +91,17 @@ variable "execution_timeout" {
   validation {
     condition     = var.bridge != "esm" || var.execution_timeout == null ? true : var.execution_timeout <= 900
     error_message = "execution_timeout is ${var.execution_timeout == null ? 0 : var.execution_timeout} with bridge \"esm\": the mapping waits for the whole execution, 900 seconds at most. Set it to 900 or less, or use bridge = \"dispatcher\" or \"pipe\"."
+  }
+}
+
+variable "failed_max_message_size" {
+  description = "Largest event in bytes that `<name>-failed` takes. Null means 1048576 for a `max_message_size` above 262144, else 262144, where AWS provider 5.x stops; from provider 6.8 on set 1048576. An event is lost if it is larger, so the plan refuses what could be: `batch_size` (with bridge pipe) x (`max_message_size` + 2048 for the envelope) + 2048 for the error. It cannot foresee that each quote and line end of a body counts twice in the event: a body of half as much fits in any case, of 129024 bytes with the defaults, and of what does not fit the alarm `durable-dead-letter-errors` tells."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.bridge == "esm" || coalesce(var.failed_max_message_size, local.least_failed_size) >= local.failed_event_size
+    error_message = "failed_max_message_size is ${coalesce(var.failed_max_message_size, local.least_failed_size)}${var.failed_max_message_size == null ? " unless given" : ""}: the event of a failed execution goes to ${var.name}-failed, and could have ${local.failed_event_size} bytes, ${local.failed_messages} x (max_message_size ${var.max_message_size} + 2048 for the envelope) + 2048 for the error. It would be LOST. Lower max_message_size to ${floor((coalesce(var.failed_max_message_size, local.least_failed_size) - 2048) / local.failed_messages) - 2048}${local.failed_messages == 1 ? "" : " or batch_size"}${local.failed_event_size > 1048576 ? "" : ", or set failed_max_message_size to ${local.failed_event_size} or more (above 262144 with AWS provider 6.8 or newer)"}."
   }
 }
 
@@ -129,15 +145,10 @@ variable "log_retention_days" {
 }
 
 variable "max_message_size" {
-  description = "Largest message in bytes. An asynchronous start takes 1 MB for a whole batch. AWS provider 5.x stops at 262144."
+  description = "Largest message in bytes. An asynchronous start takes 1 MB for a whole batch, and what fails has to fit into `<name>-failed`: see `failed_max_message_size`, which checks it. AWS provider 5.x stops at 262144."
   type        = number
-  default     = 262144
+  default     = 258048
   nullable    = false
-
-  validation {
-    condition     = var.bridge != "dispatcher" || var.max_message_size <= 1046528
-    error_message = "max_message_size is ${var.max_message_size}: an asynchronous invocation takes 1048576 bytes, and the dispatcher's envelope about 2048 of them; larger messages could not start. Set it to 1046528 or less."
-  }
 }
 
 variable "max_receive_count" {
@@ -276,6 +287,34 @@ variable "python" {
   type        = string
   default     = "python3"
   nullable    = false
+}
+
+variable "reply_function_arn" {
+  description = "ARN of the alias of a function through which the durable function may report to who sent a message: `reply_function_arn` of `websocket-ingress`. It finds it in REPLY_FUNCTION_ARN and may invoke it. The sample reports progress and result to senders behind a WebSocket; null for no reports."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.reply_function_arn == null || can(regex("^arn:[a-z-]+:lambda:[^:]+:[0-9]{12}:function:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$", var.reply_function_arn))
+    error_message = "reply_function_arn is ${var.reply_function_arn == null ? "null" : var.reply_function_arn}: give the ARN of an alias, arn:aws:lambda:<region>:<account>:function:<name>:<alias>."
+  }
+
+  validation {
+    condition     = var.reply_function_arn == null || !contains(local.step_keys, "reply")
+    error_message = "reply_function_arn is given, and steps has the key \"reply\": both would be REPLY_FUNCTION_ARN. Rename the step."
+  }
+}
+
+variable "reply_progress" {
+  description = "Report progress as well as the result: the durable function finds it in REPLY_PROGRESS. Each report is an operation of the execution and an invocation."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.reply_progress || var.reply_function_arn != null
+    error_message = "reply_progress is false without reply_function_arn: nothing is reported in any case. Remove it, or give reply_function_arn."
+  }
 }
 
 variable "reserved_concurrency" {

@@ -13,6 +13,11 @@ output "backlog_dead_letter_queue_arn" {
   value       = one(module.backlog[*].dead_letter_arn)
 }
 
+output "backlog_dead_letter_queue_name" {
+  description = "Name of the backlog queue's dead-letter queue, for alarms; null without `sideline`."
+  value       = one(module.backlog[*].dead_letter_name)
+}
+
 output "backlog_dead_letter_queue_url" {
   description = "URL of the backlog queue's dead-letter queue; null without `sideline`."
   value       = one(module.backlog[*].dead_letter_url)
@@ -26,6 +31,11 @@ output "backlog_event_source_mapping_uuid" {
 output "backlog_queue_arn" {
   description = "ARN of the backlog queue; null without `sideline`."
   value       = one(module.backlog[*].arn)
+}
+
+output "backlog_queue_name" {
+  description = "Name of the backlog queue, for alarms; null without `sideline`."
+  value       = one(module.backlog[*].name)
 }
 
 output "backlog_queue_url" {

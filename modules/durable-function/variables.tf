@@ -17,7 +17,7 @@ variable "code_hash" {
 }
 
 variable "dead_letter_queue_arn" {
-  description = "SQS queue for the event of each asynchronously started execution that ends FAILED, TIMED_OUT or STOPPED; null for none, which loses them. (Destinations do not exist for durable functions.)"
+  description = "SQS queue for the event of each asynchronously started execution that ends FAILED, TIMED_OUT or STOPPED; null for none, which loses them. What is larger than the queue's `max_message_size`, the error's 2 KB included, is lost as well."
   type        = string
   default     = null
 
@@ -135,6 +135,28 @@ variable "name" {
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,63}$", var.name))
     error_message = "name is \"${var.name}\" (${length(var.name)} characters): 1 to 64 letters, digits and -, a letter first (a CloudFormation stack takes no _). Shorten it or remove the other characters."
+  }
+}
+
+variable "on_failure_destination_arn" {
+  description = "None: AWS has no destinations for durable functions. Here to say so, and what there is instead."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_failure_destination_arn == null
+    error_message = "on_failure_destination_arn is given: AWS has no destinations for durable functions. Remove it, and give the target to modules/outcome-events (on_failure of the root), which sends a record of each execution that FAILED, TIMED_OUT or was STOPPED; dead_letter_queue_arn keeps the events."
+  }
+}
+
+variable "on_success_destination_arn" {
+  description = "None: AWS has no destinations for durable functions. Here to say so, and what there is instead."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.on_success_destination_arn == null
+    error_message = "on_success_destination_arn is given: AWS has no destinations for durable functions. Remove it, and give the target to modules/outcome-events (on_success of the root), which sends a record of each execution that SUCCEEDED."
   }
 }
 

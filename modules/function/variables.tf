@@ -17,7 +17,7 @@ variable "code_hash" {
 }
 
 variable "dead_letter_queue_arn" {
-  description = "SQS queue for events of asynchronous invokes that failed after their retries; null for none."
+  description = "SQS queue for events of asynchronous invokes that failed after their retries; null for none. What is larger than the queue's `max_message_size`, the error's 2 KB included, is lost."
   type        = string
   default     = null
 

@@ -2,7 +2,7 @@
 # which it is in ALARM, and the function whose settings the threshold follows from or that has the thing.
 locals {
   alarm_groups = [
-    { for key, name in var.queues : "${key}-age" => { kind = "age", of = name, threshold = var.queue_age_seconds } },
+    { for key, name in var.queues : "${key}-age" => { kind = "age", of = name, threshold = lookup(var.queue_ages, key, var.queue_age_seconds) } },
     { for key, name in var.queues : "${key}-in-flight" => { kind = "in-flight", of = name, threshold = var.queue_in_flight } },
     { for key, name in var.dead_letter_queues : "${key}-depth" => { kind = "depth", of = name, threshold = var.dead_letters } },
 
@@ -30,6 +30,8 @@ locals {
     { for key, name in var.pipes : "${key}-throttled" => { kind = "throttled", of = name, threshold = var.pipe_failures } },
     { for key, name in var.pipes : "${key}-timed-out" => { kind = "timed-out", of = name, threshold = var.pipe_failures } },
     { for key, name in var.pipes : "${key}-target-failed" => { kind = "target-failed", of = name, threshold = var.pipe_failures } },
+    { for key, id in var.websocket_apis : "${key}-integration-errors" => { kind = "integration-errors", of = id, threshold = var.websocket_errors } },
+    { for key, id in var.websocket_apis : "${key}-integration-failures" => { kind = "integration-failures", of = id, threshold = var.websocket_errors } },
     { for key, name in var.kinesis_streams : "${key}-read-age" => { kind = "read-age", of = name, threshold = var.iterator_age_seconds * 1000 } },
   ]
   alarms = { for key, alarm in merge(local.alarm_groups...) : key => merge(local.kinds[alarm.kind], alarm) }
@@ -39,7 +41,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name        = "${var.name}-${each.key}"
-  alarm_description = "${each.value.of == "" ? "" : "${each.value.of}: "}${each.value.tells}. First: ${each.value.first}. More: docs/guides/operate.md, ${each.value.kind}."
+  alarm_description = "${each.value.of == "" ? "" : "${each.value.of}: "}${each.value.tells}. First: ${each.value.first}. More: docs/guides/alarms.md, ${each.value.kind}."
 
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = each.value.threshold
@@ -121,7 +123,7 @@ resource "aws_cloudwatch_composite_alarm" "part" {
 
 resource "aws_cloudwatch_composite_alarm" "this" {
   alarm_name        = var.name
-  alarm_description = "At least one alarm of ${var.name} is in ALARM. First: see which, and its description. More: docs/guides/operate.md."
+  alarm_description = "At least one alarm of ${var.name} is in ALARM. First: see which, and its description. More: docs/guides/alarms.md."
   alarm_rule        = join(" OR ", [for name in local.children : "ALARM(\"${name}\")"])
 
   alarm_actions = var.notify == "composite" ? local.actions : null
@@ -132,7 +134,7 @@ resource "aws_cloudwatch_composite_alarm" "this" {
   lifecycle {
     precondition {
       condition     = length(local.alarms) > 0
-      error_message = "There is nothing to watch. Give one of queues, dead_letter_queues, durable_functions, functions, event_source_mappings, pipes and kinesis_streams."
+      error_message = "There is nothing to watch. Give one of queues, dead_letter_queues, durable_functions, functions, event_source_mappings, pipes, kinesis_streams and websocket_apis."
     }
 
     precondition {

@@ -5,7 +5,8 @@
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, .../lambda/latest/dg/durable-monitoring.html (which
 # tells no dimensions; CloudWatch has FunctionName, and none for the Approximate ones),
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-monitoring.html,
-# https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+# https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html,
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
 locals {
   # Columns: namespace, metric, dimension, statistic, seconds of a period, periods in a row. `share_of`: another metric of the
   # same dimension, of which the alarm watches the metric's percentage.
@@ -88,7 +89,7 @@ locals {
     dead-letter-errors = {
       namespace = "AWS/Lambda", metric = "DeadLetterErrors", dimension = "FunctionName", statistic = "Sum", period = 60, periods = 1, share_of = ""
       tells     = "Lambda could not send an event to the function's dead-letter queue: it is LOST"
-      first     = "see whether the queue exists, its role may send to it and use its key; the event itself is at best with whoever sent it"
+      first     = "see whether the queue exists and takes so large an event, and the function's role may send to it and use its key; a durable execution keeps its event"
     }
     destination-errors = {
       namespace = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimension = "FunctionName", statistic = "Sum", period = 60, periods = 1, share_of = ""
@@ -134,6 +135,16 @@ locals {
       namespace = "AWS/EventBridge/Pipes", metric = "TargetStageFailed", dimension = "PipeName", statistic = "Sum", period = 60, periods = 1, share_of = ""
       tells     = "the pipe could not hand messages to its target, or the target failed on them"
       first     = "read the target's answer in the pipe's log group: a permission, a throttle, a payload too large, or an error of the function"
+    }
+    integration-errors = {
+      namespace = "AWS/ApiGateway", metric = "IntegrationError", dimension = "ApiId", statistic = "Sum", period = 60, periods = 1, share_of = ""
+      tells     = "what the WebSocket API leads to answers with errors: a client's message is not on the queue, and the client was told so"
+      first     = "read integrationStatus and route in the API's access log: a permission of its role, a queue that is gone, or an error of the connections function"
+    }
+    integration-failures = {
+      namespace = "AWS/ApiGateway", metric = "ExecutionError", dimension = "ApiId", statistic = "Sum", period = 60, periods = 1, share_of = ""
+      tells     = "the WebSocket API could not call what it leads to, or its authorizer failed: clients are refused, or told of an error"
+      first     = "read integrationError and authorizerError in the API's access log: a permission of a function, a role, a timeout"
     }
   }
 }

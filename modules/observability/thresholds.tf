@@ -203,6 +203,23 @@ variable "queue_age_seconds" {
   }
 }
 
+variable "queue_ages" {
+  description = "`age` of single queues, by their keys, in place of `queue_age_seconds`: for one whose messages may wait, as on a backlog that is worked off slowly, a quarter of its retention."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for seconds in values(var.queue_ages) : seconds >= 1])
+    error_message = "queue_ages has ${join(", ", [for key, seconds in var.queue_ages : "${key} = ${seconds}" if seconds < 1])}: at that the alarm would never be off. Set it to 1 or more."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.queue_ages), keys(var.queues))) == 0
+    error_message = "queue_ages has ${join(", ", setsubtract(keys(var.queue_ages), keys(var.queues)))}, which queues has not. Give the key of one of queues, or remove it."
+  }
+}
+
 variable "queue_in_flight" {
   description = "`in-flight`: messages received and not yet deleted. 80 % of 120000, at which SQS gives out no more."
   type        = number
@@ -236,5 +253,17 @@ variable "throttles" {
   validation {
     condition     = var.throttles >= 1
     error_message = "throttles is ${var.throttles}: at that the alarm would never be off. Set it to 1 or more."
+  }
+}
+
+variable "websocket_errors" {
+  description = "`integration-errors` and `integration-failures`: requests within a minute. One, because a client was refused that had done nothing wrong; those that did are counted apart, as ClientError."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.websocket_errors >= 1
+    error_message = "websocket_errors is ${var.websocket_errors}: at that the alarm would never be off. Set it to 1 or more."
   }
 }

@@ -198,3 +198,15 @@ variable "tags" {
   default     = {}
   nullable    = false
 }
+
+variable "websocket_apis" {
+  description = "WebSocket APIs of API Gateway: id by key, `api_id` of `websocket-ingress`. Alarms `<key>-integration-errors` and `-integration-failures`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.websocket_apis) : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", key))])
+    error_message = "websocket_apis has the key ${join(", ", [for key in keys(var.websocket_apis) : jsonencode(key) if !can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", key))])}: keys become part of the names of alarms, so they hold lower-case letters, digits and single -. Rename it."
+  }
+}

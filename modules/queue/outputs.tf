@@ -20,6 +20,11 @@ output "dead_letter_url" {
   value       = one(aws_sqs_queue.dead_letter[*].url)
 }
 
+output "max_message_size" {
+  description = "Largest message in bytes, for what has to fit."
+  value       = aws_sqs_queue.this.max_message_size
+}
+
 output "name" {
   description = "Name of the queue, with `.fifo` where it applies."
   value       = aws_sqs_queue.this.name

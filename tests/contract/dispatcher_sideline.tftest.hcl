@@ -101,7 +101,7 @@ run "root" {
   }
 
   assert {
-    condition     = local.sideline.message_retention_seconds == 86400 && local.sideline.max_message_size == 262144 && local.sideline.max_receive_count == 5
+    condition     = local.sideline.message_retention_seconds == 86400 && local.sideline.max_message_size == 258048 && local.sideline.max_receive_count == 5
     error_message = "The backlog queue is as the queue."
   }
 }
@@ -130,7 +130,7 @@ run "root_without" {
   }
 
   assert {
-    condition     = output.backlog_queue_arn == null && output.backlog_queue_url == null && output.backlog_dead_letter_queue_arn == null && output.backlog_dead_letter_queue_url == null && output.backlog_event_source_mapping_uuid == null
+    condition     = output.backlog_queue_arn == null && output.backlog_queue_url == null && output.backlog_dead_letter_queue_arn == null && output.backlog_dead_letter_queue_url == null && output.backlog_event_source_mapping_uuid == null && module.dispatcher[0].backlog_queue_name == null && module.dispatcher[0].backlog_dead_letter_queue_name == null
     error_message = "There is no backlog queue unless it is asked for."
   }
 }

@@ -507,6 +507,34 @@ run "refuses_too_long_retention" {
   expect_failures = [var.retention_days]
 }
 
+run "refuses_destination_on_failure" {
+  command = plan
+
+  module {
+    source = "./modules/durable-function"
+  }
+
+  variables {
+    on_failure_destination_arn = "arn:aws:sqs:eu-west-1:123456789012:failures"
+  }
+
+  expect_failures = [var.on_failure_destination_arn]
+}
+
+run "refuses_destination_on_success" {
+  command = plan
+
+  module {
+    source = "./modules/durable-function"
+  }
+
+  variables {
+    on_success_destination_arn = "arn:aws:lambda:eu-west-1:123456789012:function:next:live"
+  }
+
+  expect_failures = [var.on_success_destination_arn]
+}
+
 run "refuses_runtime" {
   command = plan
 

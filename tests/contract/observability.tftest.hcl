@@ -27,6 +27,7 @@ run "one_of_each" {
     }
     pipes           = { pipe = "orders" }
     kinesis_streams = { stream = "readings" }
+    websocket_apis  = { socket = "abcdefghij" }
   }
 
   assert {
@@ -37,6 +38,7 @@ run "one_of_each" {
       "plain-errors", "plain-throttles", "plain-duration",
       "messages-failed-events", "records-failed-events", "records-dropped-events", "records-iterator-age",
       "pipe-failed", "pipe-throttled", "pipe-timed-out", "pipe-target-failed", "stream-read-age",
+      "socket-integration-errors", "socket-integration-failures",
     ])
     error_message = "Each thing has the alarms of what it is, and no others."
   }
@@ -62,7 +64,7 @@ run "one_of_each" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : strcontains(alarm.alarm_description, "First: ") && strcontains(alarm.alarm_description, "docs/guides/operate.md") && length(alarm.alarm_description) <= 1024])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : strcontains(alarm.alarm_description, "First: ") && endswith(alarm.alarm_description, "docs/guides/alarms.md, ${local.alarms[key].kind}.") && length(alarm.alarm_description) <= 1024])
     error_message = "Each alarm says what to do first and where more is."
   }
 
@@ -230,6 +232,8 @@ run "invalid" {
     queue_in_flight            = 0
     running_executions_percent = 101
     throttles                  = 0
+    websocket_apis             = { "Two Words" = "abcdefghij" }
+    websocket_errors           = 0
   }
 
   expect_failures = [
@@ -264,10 +268,12 @@ run "invalid" {
     var.queue_in_flight,
     var.running_executions_percent,
     var.throttles,
+    var.websocket_apis,
+    var.websocket_errors,
   ]
 }
 
-run "invalid_kind_and_too_many_actions" {
+run "invalid_kind_and_age_and_too_many_actions" {
   command = plan
 
   module {
@@ -277,9 +283,44 @@ run "invalid_kind_and_too_many_actions" {
   variables {
     alarm_actions         = [for number in range(6) : "arn:aws:sns:eu-west-1:123456789012:pager-${number}"]
     event_source_mappings = { mapping = { uuid = "u", kind = "topic" } }
+    queues                = { queue = "orders" }
+    queue_ages            = { queue = 0 }
   }
 
-  expect_failures = [var.alarm_actions, var.event_source_mappings]
+  expect_failures = [var.alarm_actions, var.event_source_mappings, var.queue_ages]
+}
+
+run "an_age_of_its_own" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    queues     = { queue = "orders", backlog = "orders-backlog" }
+    queue_ages = { backlog = 86400 }
+  }
+
+  assert {
+    condition     = output.thresholds["queue-age"] == 300 && output.thresholds["backlog-age"] == 86400
+    error_message = "One queue may wait longer than the others."
+  }
+}
+
+run "an_age_of_no_queue" {
+  command = plan
+
+  module {
+    source = "./modules/observability"
+  }
+
+  variables {
+    queues     = { queue = "orders" }
+    queue_ages = { dlq = 86400 }
+  }
+
+  expect_failures = [var.queue_ages]
 }
 
 run "stream_without_function" {

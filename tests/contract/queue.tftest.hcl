@@ -19,6 +19,11 @@ run "standard_pair" {
   }
 
   assert {
+    condition     = output.max_message_size == 262144
+    error_message = "Senders and readers learn what fits."
+  }
+
+  assert {
     condition     = jsondecode(aws_sqs_queue.this.redrive_policy) == { deadLetterTargetArn = "arn:aws:sqs:eu-west-1:123456789012:orders-dlq", maxReceiveCount = 5 }
     error_message = "The queue redrives to its dead-letter queue after 5 receives."
   }

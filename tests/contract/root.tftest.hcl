@@ -42,6 +42,11 @@ run "sample" {
   }
 
   assert {
+    condition     = local.failed_event_size == 262144 && module.failed_queue.max_message_size == 262144
+    error_message = "The queue for what failed holds the largest message with its envelope and its error."
+  }
+
+  assert {
     condition     = local.pip_arguments == tolist(["--no-deps"]) && length(aws_s3_bucket.artifacts) == 1
     error_message = "The sample bundles the SDK alone, in a bucket of its own."
   }
@@ -56,6 +61,76 @@ run "sample" {
     error_message = "The outputs name the bridge."
   }
 
+}
+
+run "what_failed_fits" {
+  command = plan
+
+  variables {
+    max_message_size        = 17952
+    batch_size              = 10
+    failed_max_message_size = 202048
+  }
+
+  assert {
+    condition     = local.failed_event_size == 202048 && module.failed_queue.max_message_size == 202048
+    error_message = "The queue holds the event of a whole batch and its error."
+  }
+}
+
+run "what_failed_alone_fits" {
+  command = plan
+
+  variables {
+    bridge     = "dispatcher"
+    batch_size = 10
+  }
+
+  assert {
+    condition     = local.failed_event_size == 262144 && module.failed_queue.max_message_size == 262144
+    error_message = "Behind a dispatcher each message has an execution of its own."
+  }
+}
+
+run "what_a_mapping_returns_need_not_fit" {
+  command = plan
+
+  variables {
+    bridge           = "esm"
+    max_message_size = 262144
+  }
+}
+
+run "refuses_message_above_what_holds_failures" {
+  command = plan
+
+  variables {
+    max_message_size = 258049
+  }
+
+  expect_failures = [var.failed_max_message_size]
+}
+
+run "refuses_batch_above_what_holds_failures" {
+  command = plan
+
+  variables {
+    batch_size = 2
+  }
+
+  expect_failures = [var.failed_max_message_size]
+}
+
+run "refuses_dispatched_message_above_what_holds_failures" {
+  command = plan
+
+  variables {
+    bridge                  = "dispatcher"
+    max_message_size        = 100000
+    failed_max_message_size = 104095
+  }
+
+  expect_failures = [var.failed_max_message_size]
 }
 
 run "own_sources" {
@@ -426,17 +501,6 @@ run "refuses_maximum_concurrency_of_a_pipe" {
   }
 
   expect_failures = [var.maximum_concurrency]
-}
-
-run "refuses_message_above_an_invocation" {
-  command = plan
-
-  variables {
-    bridge           = "dispatcher"
-    max_message_size = 1046529
-  }
-
-  expect_failures = [var.max_message_size]
 }
 
 run "refuses_name_too_long_with_dispatcher" {

@@ -78,6 +78,52 @@ run "with_dispatcher" {
   }
 }
 
+run "with_sideline" {
+  command = plan
+
+  variables {
+    bridge     = "dispatcher"
+    sideline   = { max_age_seconds = 60, message_retention_seconds = 400000 }
+    on_failure = { type = "new_queue" }
+    on_success = { type = "new_queue" }
+  }
+
+  assert {
+    condition = toset(keys(output.alarm_names)) == toset([
+      "queue-age", "queue-in-flight", "backlog-age", "backlog-in-flight", "dlq-depth", "failed-depth", "backlog-dlq-depth", "outcomes-dlq-depth",
+      "durable-executions-failed", "durable-executions-timed-out", "durable-execution-time", "durable-operations", "durable-storage", "running-executions",
+      "durable-errors", "durable-throttles", "durable-duration", "durable-async-dropped", "durable-async-age", "durable-dead-letter-errors",
+      "dispatcher-errors", "dispatcher-throttles", "dispatcher-duration", "mapping-failed-events", "backlog-mapping-failed-events",
+    ])
+    error_message = "The backlog has its alarms: age and messages in flight, its dead-letter queue, its mapping."
+  }
+
+  assert {
+    condition     = module.observability[0].thresholds["queue-age"] == 300 && module.observability[0].thresholds["backlog-age"] == 100000
+    error_message = "A backlog is too old at a quarter of its retention."
+  }
+}
+
+run "with_sideline_that_is_to_be_short" {
+  command = apply
+
+  variables {
+    bridge           = "dispatcher"
+    sideline         = { max_age_seconds = 60 }
+    alarm_thresholds = { backlog_age_seconds = 3600 }
+  }
+
+  assert {
+    condition     = module.observability[0].thresholds["backlog-age"] == 3600
+    error_message = "A given threshold counts."
+  }
+
+  assert {
+    condition     = module.dispatcher[0].backlog_queue_name == "orders-backlog" && module.dispatcher[0].backlog_dead_letter_queue_name == "orders-backlog-dlq"
+    error_message = "Alarms watch the queues by these names."
+  }
+}
+
 run "without" {
   command = plan
 

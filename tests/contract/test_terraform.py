@@ -31,7 +31,15 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"source_dir": "./nowhere"}, 'source_dir is "./nowhere": there is no such folder'),
     ({"fifo": True}, 'fifo is true with bridge "pipe"'),
     ({"batch_size": 11, "max_message_size": 1024}, "Set batching_window to 1 or more, or batch_size to 10 or less"),
-    ({"batch_size": 10}, "Lower batch_size to 3 or max_message_size to 102809."),
+    ({"batch_size": 10}, "Lower batch_size to 4 or max_message_size to 102809."),
+    (
+        {"batch_size": 2},
+        "Lower max_message_size to 128000 or batch_size, or set failed_max_message_size to 522240 or more",
+    ),
+    (
+        {"batch_size": 4, "max_message_size": 262145},
+        "failed_max_message_size is 1048576 unless given: the event of a failed execution goes to",
+    ),
     ({"message_retention_seconds": 1209600}, "it could expire on arrival"),
     ({"runtime": "python3.12"}, "only python3.13 and newer have durable functions"),
     ({"retention_days": 91}, "retention_days is 91: Lambda keeps executions for 1 to 90 days"),

@@ -83,6 +83,14 @@ def _labelled(kind: str, labels: tuple[str, ...], block: dict[str, Any], file: P
         yield from _labelled(kind, (*labels, key.strip('"')), value, file)
 
 
+def alarm_kinds() -> set[str]:
+    """The kinds of alarms that modules/observability has."""
+    found: set[str] = set()
+    for block in parsed(REPO / "modules" / "observability" / "kinds.tf")["locals"]:
+        found |= {kind.strip('"') for kind in block.get("kinds", {})}
+    return found
+
+
 def source_folder(block: Block) -> Path | None:
     """The folder that a module block's ``source`` names; None for one from elsewhere."""
     source = block.body["source"].strip('"')

@@ -5,18 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from hygiene_support import REPO, parsed
+from hygiene_support import REPO, alarm_kinds
 
-KINDS = REPO / "modules" / "observability" / "kinds.tf"
 PROOFS = sorted((REPO / "tests" / "sandbox").glob("test_alarms_*.py"))
-
-
-def _kinds() -> set[str]:
-    """The kinds that the module has."""
-    found: set[str] = set()
-    for block in parsed(KINDS)["locals"]:
-        found |= {kind.strip('"') for kind in block.get("kinds", {})}
-    return found
 
 
 def _proven(file: Path) -> set[str]:
@@ -29,7 +20,7 @@ def _proven(file: Path) -> set[str]:
 
 
 def test_no_kind_of_alarm_is_without_its_proof_and_no_proof_without_its_kind() -> None:
-    kinds = _kinds()
+    kinds = alarm_kinds()
     proven = {kind for file in PROOFS for kind in _proven(file)}
     assert not kinds - proven, "alarms that no test drives from OK to ALARM and back"
     assert not proven - kinds, "proofs of alarms that the module does not have"
@@ -37,6 +28,6 @@ def test_no_kind_of_alarm_is_without_its_proof_and_no_proof_without_its_kind() -
 
 def test_kinds_and_proofs_were_found() -> None:
     """Else nothing would be compared with nothing."""
-    assert {"age", "executions-failed", "timed-out"} <= _kinds()
+    assert {"age", "executions-failed", "timed-out"} <= alarm_kinds()
     assert all(_proven(file) for file in PROOFS)
     assert PROOFS

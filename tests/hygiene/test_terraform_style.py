@@ -61,7 +61,9 @@ def test_variables_and_locals_are_used(module: Path) -> None:
     unused = [
         f"var.{block.name}"
         for block in blocks(module, "variable")
-        if not _bounds_another(block) and not re.search(rf"\bvar\.{block.name}\b", _without(block, code))
+        if not _bounds_another(block)
+        and not _refuses_all(block)
+        and not re.search(rf"\bvar\.{block.name}\b", _without(block, code))
     ]
     local_names = [name for block in blocks(module, "locals") for name in block.body if not name.startswith("__")]
     unused += [f"local.{name}" for name in local_names if not re.search(rf"\blocal\.{name}\b", code)]
@@ -72,6 +74,12 @@ def _bounds_another(variable: Block) -> bool:
     """Whether it is there to be compared with another input: a handler with the sources, a timeout with another."""
     other = re.compile(rf"\b(var\.(?!{variable.name}\b)|local\.)\w")
     return any(other.search(check["condition"]) for check in variable.body.get("validation", []))
+
+
+def _refuses_all(variable: Block) -> bool:
+    """Whether it takes nothing, and is there to say why: what a user of a module like this one would look for."""
+    conditions = [check["condition"].strip("${}") for check in variable.body.get("validation", [])]
+    return variable.body.get("default", ...) in (None, "null") and f"var.{variable.name} == null" in conditions
 
 
 def _without(block: Block, code: str) -> str:

@@ -139,6 +139,6 @@ def _await(probe: Callable[[], bool | None], within: float, state: str, seen: Ma
 
 def _kind(alarm: Mapping[str, Any]) -> str:
     """What an alarm watches: its description ends with where the guide tells of it."""
-    match = re.search(r"docs/guides/operate\.md, ([a-z-]+)\.$", alarm["AlarmDescription"])
+    match = re.search(r"docs/guides/alarms\.md, ([a-z-]+)\.$", alarm["AlarmDescription"])
     assert match, alarm["AlarmDescription"]
     return match[1]

@@ -156,8 +156,10 @@ def test_executions_that_fail_or_grow(watched: Watched) -> None:
     growing = ("durable-execution-time", "durable-operations", "durable-storage")
     with watched.alarms.proof(*untold, *failing, *growing) as proof:
         with watched.denied(role, "sqs:SendMessage"), watched.shut("alerts_queue_url"):
-            watched.send([{"fail": "no"}])
+            ids = watched.send([{"fail": "no"}])
             proof.go_off(*untold)
+        # As docs/guides/alarms.md says, the event can be had from the execution.
+        assert all(watched.executions(ids).values())
         watched.send([{"crash": True}, {"wait": EXECUTION_TIMEOUT + 1}, {"steps": 30}, {"bytes": 120_000}])
         proof.go_off(*failing, *growing)
         # The crashed one and the one that timed out. The first is in neither queue.

@@ -14,6 +14,7 @@ import pytest
 from alarm_proofs import ALARM, OK, Alarms, proves
 from observe import eventually
 from pytest_terraform import terraform
+from websockets.sync.client import connect
 
 from durable_sandbox.pytest_plugin import Sandbox
 
@@ -133,6 +134,17 @@ def test_records_that_are_reported_failed_and_told_nobody(watched: Watched) -> N
         eventually(lambda: True if watched.composite_state() == ALARM else None, 10, "of the composite alarm")
         errors = watched.alarms.shown(["reader-errors", "keeper-errors"])
         assert {alarm["StateValue"] for alarm in errors.values()} == {OK}
+
+
+@proves("integration-errors", "integration-failures")
+def test_a_websocket_api_that_can_do_nothing_for_its_clients(watched: Watched) -> None:
+    """One route's function fails, the other's may not be called."""
+    with watched.alarms.proof("socket-integration-errors", "socket-integration-failures") as proof:
+        with connect(watched.outputs["socket_url"], compression=None) as socket:
+            for function in ("reader", "keeper"):
+                socket.send(json.dumps({"action": function}))
+                assert json.loads(socket.recv(timeout=10))["message"] == "Internal server error"
+        proof.go_off()
 
 
 def test_nothing_is_in_alarm_in_the_end(watched: Watched) -> None:

@@ -101,6 +101,19 @@ def test_same_body_twice_is_two_messages(quiet: Pipeline) -> None:
     assert set(quiet.rows(ids)) == set(ids)
 
 
+def test_the_largest_message_is_kept_if_it_fails(quiet: Pipeline) -> None:
+    """The event has an envelope, and the error beside it; what the queue for failures could not hold, the queue refuses."""
+    described = quiet.sqs.get_queue_attributes(
+        QueueUrl=quiet.outputs["queue_url"], AttributeNames=["MaximumMessageSize"]
+    )
+    largest = int(described["Attributes"]["MaximumMessageSize"])
+    ids = quiet.send(["x" * largest])
+    quiet.ended(ids)
+    assert [failure.messages for failure in quiet.failures()] == [tuple(ids)]
+    with pytest.raises(quiet.sqs.exceptions.ClientError, match="InvalidParameterValue"):
+        quiet.sqs.send_message(QueueUrl=quiet.outputs["queue_url"], MessageBody="x" * (largest + 1))
+
+
 def test_message_delivered_twice_is_stored_once(quiet: Pipeline) -> None:
     """A pipe that could not delete what it had handed over hands it over again: a second execution, no second effect."""
     message_id = str(uuid4())

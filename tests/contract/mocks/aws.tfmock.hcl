@@ -11,6 +11,14 @@ mock_data "aws_region" {
   defaults = { id = "eu-west-1" }
 }
 
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    id            = "a1b2c3d4e5"
+    api_endpoint  = "wss://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+    execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5"
+  }
+}
+
 mock_resource "aws_cloudformation_stack" {
   defaults = { outputs = { Version = "7" } }
 }

@@ -87,6 +87,46 @@ module "keeper" {
   metrics                = true
 }
 
+# Two routes: one function may be called, and fails; the other may not be called.
+resource "aws_apigatewayv2_api" "this" {
+  name                       = local.name
+  protocol_type              = "WEBSOCKET"
+  route_selection_expression = "$request.body.action"
+}
+
+resource "aws_apigatewayv2_integration" "this" {
+  for_each = toset(["reader", "keeper"])
+
+  api_id             = aws_apigatewayv2_api.this.id
+  integration_type   = "AWS_PROXY"
+  integration_method = "POST"
+  integration_uri    = module.function[each.key].alias_arn
+}
+
+resource "aws_apigatewayv2_route" "this" {
+  for_each = aws_apigatewayv2_integration.this
+
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = each.key
+  target    = "integrations/${each.value.id}"
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = "live"
+  auto_deploy = true
+
+  depends_on = [aws_apigatewayv2_route.this]
+}
+
+resource "aws_lambda_permission" "this" {
+  function_name = module.function["reader"].name
+  qualifier     = "live"
+  action        = "lambda:InvokeFunction"
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/*"
+}
+
 module "observability" {
   source = "../../../modules/observability"
 
@@ -112,6 +152,7 @@ module "observability" {
     keeper = { uuid = module.keeper.uuid, kind = "stream", function_name = module.function["keeper"].name }
   }
   kinesis_streams = { stream = aws_kinesis_stream.this.name }
+  websocket_apis  = { socket = aws_apigatewayv2_api.this.id }
 
   # An event is a minute old when it is tried again, a record lags by seconds, and few fail.
   async_age_percent    = 40
@@ -125,4 +166,5 @@ output "dead_letter_queue_url" { value = module.dead_letters.url }
 output "failures_queue_url" { value = module.failures.url }
 output "function_alias_arns" { value = { for key, function in module.function : key => function.alias_arn } }
 output "keeper_failed_queue_url" { value = module.keeper.on_failure_queue_url }
+output "socket_url" { value = "${aws_apigatewayv2_api.this.api_endpoint}/${aws_apigatewayv2_stage.this.name}" }
 output "stream_name" { value = aws_kinesis_stream.this.name }

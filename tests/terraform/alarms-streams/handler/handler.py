@@ -9,7 +9,9 @@ from typing import Any
 
 
 def handler(event: dict[str, Any], context: object) -> Any:  # noqa: ARG001 - as Lambda calls it
-    """Obey; a record that is told to report is reported failed."""
+    """Obey; a record that is told to report is reported failed. A WebSocket's client is always told to fail."""
+    if "requestContext" in event:
+        raise ValueError("as every client is told")
     if "Records" not in event:
         return _obey(event)
     told = {record["kinesis"]["sequenceNumber"]: _order(record) for record in event["Records"]}
