@@ -24,8 +24,9 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: $(STAMP) ## Start the sandbox, apply the root module, send messages, show what became of each (BRIDGE=pipe|esm|dispatcher, FIFO=1)
-	@$(BIN)/sandbox demo --bridge $(BRIDGE) $(if $(filter 1 true yes,$(FIFO)),--fifo)
+# No bridge unless one is asked for: with WEBSOCKET=1 there is no choice.
+demo: $(STAMP) ## Start the sandbox, apply the root module, send messages, show what became of each (BRIDGE=pipe|esm|dispatcher, FIFO=1, WEBSOCKET=1)
+	@$(BIN)/sandbox demo $(if $(filter file,$(origin BRIDGE)),,--bridge $(BRIDGE)) $(if $(filter 1 true yes,$(FIFO)),--fifo) $(if $(filter 1 true yes,$(WEBSOCKET)),--websocket)
 
 soak: $(STAMP) ## Send 1,000 messages with faults on every side and account for each (BRIDGE=pipe|esm|dispatcher, MESSAGES=n)
 	@$(BIN)/sandbox soak --bridge $(BRIDGE) --messages $(MESSAGES)

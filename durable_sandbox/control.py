@@ -79,6 +79,8 @@ class Control:
             "pipes": [],
             "mappings": [],
             "executions": {},
+            "apis": [],
+            "websockets": [],
             "memory": _memory(),
         }
         for service in self._sandbox.services.values():

@@ -37,7 +37,11 @@ _levels = click.Choice(["debug", "info", "warning", "error"])
 @click.option("--detach", is_flag=True, help="Run in the background and return when it answers.")
 @real_time_option
 @click.option(
-    "--time-scale", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Divides retry waits."
+    "--time-scale",
+    type=click.FloatRange(min=1),
+    default=60.0,
+    show_default=True,
+    help="Divides retry waits, and the time that a WebSocket connection may be idle.",
 )
 @click.option("--log-level", type=_levels, default="info", show_default=True)
 @click.option("--no-iam", is_flag=True, help="Allow every call, whatever the roles' policies say.")

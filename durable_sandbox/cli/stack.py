@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from durable_sandbox.terraform import Progress, Terraform
 
 BRIDGES = ("pipe", "esm", "dispatcher")
 _BRIDGE_SECONDS = 90.0
+Ready = Callable[[int, Mapping[str, Any]], None]
+"""Called with the port and the outputs; returns once the stack takes messages."""
 _NEEDED = ("queue_url", "dead_letter_queue_url", "failed_queue_url", "function_name", "table_name")
 
 
@@ -79,7 +81,7 @@ def check_same_time(running: Running, *, real_time: bool) -> None:
         )
 
 
-def ensure_sandbox(console: Console, port: int, *, real_time: bool = False) -> Running:
+def ensure_sandbox(console: Console, port: int, *, real_time: bool = False, time_scale: float = 60.0) -> Running:
     """The sandbox on ``port``, started if there is none. Raises CliError if it skips waits although ``real_time``."""
     running = find(port)
     if running is not None:
@@ -87,7 +89,8 @@ def ensure_sandbox(console: Console, port: int, *, real_time: bool = False) -> R
         console.print(f"Using the sandbox that runs at {running.endpoint_url}.", highlight=False)
         return running
     root = module_root()
-    running = start_detached(Start(port, real_time=real_time), root / ".sandbox" if root else state_dir())
+    start = Start(port, real_time=real_time, time_scale=time_scale)
+    running = start_detached(start, root / ".sandbox" if root else state_dir())
     console.print(f"Started the sandbox at {running.endpoint_url}; its state is in memory only.", highlight=False)
     return running
 
@@ -115,8 +118,10 @@ def forget(work_dir: Path) -> bool:
     return bool(kept)
 
 
-def apply(console: Console, terraform: Terraform, running: Running, title: str) -> dict[str, Any]:
-    """Apply the root module and wait until its bridge takes messages. Returns the outputs."""
+def apply(
+    console: Console, terraform: Terraform, running: Running, title: str, ready: Ready | None = None
+) -> dict[str, Any]:
+    """Apply the module and wait until it is ``ready`` (None: the root module's bridge takes messages). Returns the outputs."""
     forget_other_instance(terraform.work_dir, running)
     with progress(console, title) as update:
         update(0, 0, "terraform init")
@@ -128,7 +133,7 @@ def apply(console: Console, terraform: Terraform, running: Running, title: str) 
         terraform.apply(on_progress)
         update(1, 1, "waiting for the bridge")
         outputs = terraform.output()
-        wait_for_bridge(running.port, Stack.from_outputs(outputs))
+        (ready or _bridge_ready)(running.port, outputs)
     return outputs
 
 
@@ -138,11 +143,29 @@ def destroy(console: Console, terraform: Terraform) -> None:
         terraform.destroy(lambda state: update(state.done, state.total, ", ".join(state.running)[:60]))
 
 
-def wait_for_bridge(port: int, stack: Stack) -> None:
+def _bridge_ready(port: int, outputs: Mapping[str, Any]) -> None:
+    applied = Stack.from_outputs(outputs)
+    _wait(lambda: _bridge_state(port, applied))
+
+
+def wait_for_mapping(port: int, queue_url: str) -> None:
+    """Wait until the mapping of a queue is enabled. Raises CliError if it does not get there."""
+    sqs, functions = aws.client(port, "sqs"), aws.client(port, "lambda")
+    arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+    def look() -> tuple[str, str, str]:
+        found = functions.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+        state = found[0] if found else {"State": "missing"}
+        return f"The mapping of {arn}", state["State"], state.get("StateTransitionReason", "")
+
+    _wait(look)
+
+
+def _wait(look: Callable[[], tuple[str, str, str]]) -> None:
     """Wait until the pipe runs or the mapping is enabled. Raises CliError if it failed or does not get there."""
     deadline = time.monotonic() + _BRIDGE_SECONDS
     while True:
-        what, state, reason = _bridge_state(port, stack)
+        what, state, reason = look()
         if state in {"RUNNING", "Enabled"}:
             return
         if state.endswith("_FAILED") or state in {"STOPPED", "Disabled"} or time.monotonic() > deadline:

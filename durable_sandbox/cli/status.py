@@ -27,20 +27,23 @@ Row = Mapping[str, Any]
 @port_option
 @json_option
 def status(*, port: int, as_json: bool) -> None:
-    """Show queues, functions, pipes, mappings, executions, memory and uptime."""
+    """Show queues, functions, pipes, mappings, WebSocket APIs, executions, memory and uptime."""
     running = require(port)
     try:
         current = request_json(port, "/_sandbox/status")
     except (OSError, ValueError) as error:
         raise CliError(f"The sandbox on port {port} gave no status: {error}", "Look at its log.") from error
     current["uptime_seconds"] = _uptime(running.pid)
+    for api in current["apis"]:
+        api["urls"] = [f"{api['endpoint']}/{stage}" for stage in api["stages"]]
     if as_json:
         click.echo(json.dumps(current))
         return
     console = make_console()
     functions = _functions(current["functions"], current["executions"])
     mappings = _mappings(current["mappings"])
-    for table in (_queues(current["queues"]), functions, _pipes(current["pipes"]), mappings):
+    apis = _apis(current["apis"], current["websockets"])
+    for table in (_queues(current["queues"]), functions, _pipes(current["pipes"]), mappings, apis):
         if table.row_count:
             console.print(table)
     for line in summary(running, current):
@@ -129,6 +132,19 @@ def _mappings(rows: Sequence[Row]) -> Table:
         table.add_row(
             escape(source), escape(function), escape(str(row["state"])), *map(str, counts), escape(row["problem"] or "")
         )
+    return table
+
+
+def _apis(rows: Sequence[Row], connections: Sequence[Row]) -> Table:
+    """A line a stage, whose name ends the URL; the URL stays in one piece, to be copied."""
+    open_ = {(row["api"], row["stage"]): row["connections"] for row in connections}
+    table = _table("WebSocket APIs", "API", "connections")
+    table.add_column("URL", no_wrap=True)
+    for row in rows:
+        for stage, url in zip(row["stages"], row["urls"], strict=True):
+            table.add_row(_name(row), str(open_.get((row["id"], stage), 0)), escape(url))
+        if not row["stages"]:
+            table.add_row(_name(row), "0", "no stage")
     return table
 
 

@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import ClientError
 from enforcement_support import document
 
-from durable_sandbox.cli import environment, logs, process, status
+from durable_sandbox.cli import environment, logs, process
 from durable_sandbox.cli.main import cli
 from durable_sandbox.cli.stack import forget
 from durable_sandbox.pytest_plugin import Sandbox, started
@@ -212,21 +212,6 @@ class TestWithSandbox:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
         assert sandbox.client("sts").get_caller_identity()["Account"] == "123456789012"
 
-    def test_status_counts_messages(self, run: Run, sandbox: Sandbox) -> None:
-        sqs = sandbox.client("sqs")
-        url = sqs.create_queue(QueueName="status-q")["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody="a")
-        sqs.send_message(QueueUrl=url, MessageBody="b")
-        sqs.send_message(QueueUrl=url, MessageBody="c", DelaySeconds=900)
-        assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
-        done = run("status", "--json", "--port", str(sandbox.port))
-        current = json.loads(done.stdout)
-        queue = next(queue for queue in current["queues"] if queue["name"] == "status-q")
-        assert (queue["visible"], queue["in_flight"], queue["delayed"]) == (1, 1, 1)
-        assert current["uptime_seconds"] > 0
-        table = run("status", "--port", str(sandbox.port))
-        assert re.search(r"status-q\s*│\s*1\s*│\s*1\s*│\s*1", table.stdout), table.stdout
-
     def test_iam_shows_what_a_role_used_was_refused_and_never_needed(self, run: Run, sandbox: Sandbox) -> None:
         iam, port = sandbox.client("iam"), ["--port", str(sandbox.port)]
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -344,21 +329,9 @@ class TestEnvironment:
         assert forget(tmp_path) is False
 
 
-def test_status_sums_executions_of_all_functions() -> None:
-    running = process.Running(1, 2, real_time=True, time_scale=1.0, version="0", instance="i")
-    memory = {"server_bytes": 2**20, "environment_bytes": 2**21}
-    executions = {"f": {"FAILED": 1, "SUCCEEDED": 2}, "g": {"SUCCEEDED": 3}}
-    lines = status.summary(running, {"executions": executions, "memory": memory, "uptime_seconds": 3700})
-    assert lines == [
-        "Durable executions: 1 FAILED, 5 SUCCEEDED",
-        "Memory: 1 MiB, and 2 MiB in Lambda environments",
-        "http://127.0.0.1:1, pid 2, up 1 h 1 min, real time",
-    ]
-
-
 def test_every_command_explains_itself() -> None:
-    commands = {"up", "down", "reset", "status", "env", "exec", "logs", "iam", "alarms", "redrive", "demo", "soak"}
-    assert set(cli.commands) == commands
+    commands = "up down reset status env exec logs iam alarms redrive demo soak ws"
+    assert set(cli.commands) == set(commands.split())
     for command in cli.commands.values():
         assert command.help
         assert all(

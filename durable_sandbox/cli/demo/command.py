@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,12 @@ import click
 from rich.console import Console
 
 from durable_sandbox.cli import aws, stack
-from durable_sandbox.cli.demo import order, report
+from durable_sandbox.cli.demo import order, report, websocket
 from durable_sandbox.cli.demo.follow import Follower, Place
 from durable_sandbox.cli.demo.messages import MINIMUM, build, in_groups, send
 from durable_sandbox.cli.demo.variant import Variant
 from durable_sandbox.cli.environment import client_environment, command_line, terraform_dir
-from durable_sandbox.cli.errors import CliError
+from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
 from durable_sandbox.cli.process import Running
 from durable_sandbox.cli.progress import console as make_console
@@ -25,10 +26,12 @@ from durable_sandbox.cli.progress import progress
 from durable_sandbox.terraform import Terraform
 
 _TIMEOUT_SECONDS = 120.0
+_BY_DEFAULT = click.core.ParameterSource.DEFAULT
 _count = click.IntRange(min=MINIMUM)
 
 
 @click.command()
+@click.pass_context
 @port_option
 @json_option
 @real_time_option
@@ -40,9 +43,14 @@ _count = click.IntRange(min=MINIMUM)
     help="How messages reach the function: EventBridge Pipe, event source mapping, or dispatcher function.",
 )
 @click.option("--fifo", is_flag=True, help="A FIFO queue, messages in four groups; with esm or dispatcher.")
+@click.option(
+    "--websocket", "over_websocket", is_flag=True, help="Orders of two WebSocket clients, by examples/websocket."
+)
 @click.option("--messages", type=_count, default=20, show_default=True, help="How many to send; 3 of them fail.")
 @click.option(
-    "--hold-seconds", type=click.IntRange(min=1), help="The held one's wait.  [default: 1800, with --bridge esm 5]"
+    "--hold-seconds",
+    type=click.IntRange(min=1),
+    help="The held one's wait.  [default: 1800, with --bridge esm 5, with --websocket 600 or in real time 5]",
 )
 @click.option(
     "--timeout",
@@ -51,12 +59,14 @@ _count = click.IntRange(min=MINIMUM)
 )
 @click.option("--keep/--destroy", default=True, help="Keep the stack afterwards (default), or destroy it.")
 def demo(
+    context: click.Context,
     *,
     port: int,
     as_json: bool,
     real_time: bool,
     bridge: str,
     fifo: bool,
+    over_websocket: bool,
     messages: int,
     hold_seconds: int | None,
     timeout: float | None,
@@ -71,11 +81,41 @@ def demo(
     (50 s) and ends in <name>-dlq. With --fifo the order inside each group is checked, by when a message was stored or
     given up (esm) or when its execution started (dispatcher).
 
+    With --websocket two clients connect and send three orders each, of which one is held and one invalid; every frame is
+    shown as it comes, and each client must hear of its own orders alone, in their order. Behind it is a FIFO queue with esm.
+
     With --json one object is printed on stdout; its "seconds" count from the first message sent until all have ended;
-    "ordered" is there with --fifo.
+    "ordered" is there with --fifo and --websocket, "url" with --websocket.
     """
-    console = make_console(stderr=as_json)
+    if over_websocket:
+        given = [name for name in ("bridge", "messages") if context.get_parameter_source(name) is not _BY_DEFAULT]
+        _check_websocket(given, bridge, messages)
+        websocket.demo(websocket.Options(port, as_json, real_time, hold_seconds, timeout, keep))
+        return
     variant = Variant.of(bridge, fifo=fifo, hold_seconds=hold_seconds)
+    _pipeline(variant, messages, port=port, as_json=as_json, real_time=real_time, timeout=timeout, keep=keep)
+
+
+def _check_websocket(given: Sequence[str], bridge: str, messages: int) -> None:
+    """Raise CliError for an option that examples/websocket has decided."""
+    if "bridge" in given and bridge != "esm":
+        raise CliError(
+            f"--websocket with --bridge {bridge}: the example keeps the order of each connection, by a FIFO queue with esm.",
+            "Leave out --bridge.",
+            exit_code=ENVIRONMENT,
+        )
+    if "messages" in given:
+        raise CliError(
+            f"--websocket with --messages {messages}: its clients send six orders, always the same.",
+            "Leave out --messages.",
+            exit_code=ENVIRONMENT,
+        )
+
+
+def _pipeline(
+    variant: Variant, messages: int, *, port: int, as_json: bool, real_time: bool, timeout: float | None, keep: bool
+) -> None:
+    console = make_console(stderr=as_json)
     stack.check_port(port)
     terraform = _terraform(port, variant)  # before, so that no sandbox is started that terraform could not use
     running = stack.ensure_sandbox(console, port, real_time=real_time)
@@ -84,7 +124,7 @@ def demo(
         timeout = _TIMEOUT_SECONDS + variant.failing_seconds + (variant.hold_seconds if running.real_time else 0)
 
     batch = build(messages, variant.hold_seconds)
-    batch = in_groups(batch) if fifo else batch
+    batch = in_groups(batch) if variant.fifo else batch
     since = datetime.now(UTC) - timedelta(seconds=2)  # StartedAfter is sent in whole seconds
     started = time.monotonic()
     send(aws.client(port, "sqs"), applied.queue_url, batch)
@@ -93,14 +133,14 @@ def demo(
     figures = report.Figures.of(follower.tracked.values(), time.monotonic() - started)
     console.print(report.table(follower, applied))
     wrong = report.problems(follower, figures)
-    overtaken = order.breaches(follower.tracked.values(), waits=variant.returns) if fifo else []
+    overtaken = order.breaches(follower.tracked.values(), waits=variant.returns) if variant.fifo else []
     _conclude(console, figures, running, report.next_steps(running, applied, follower) if keep else [])
-    if fifo:
+    if variant.fifo:
         console.print(f"\nOrder inside the groups: {'broken' if overtaken else 'kept'}.", highlight=False)
     if not keep:
         stack.destroy(console, terraform)
     if as_json:
-        click.echo(json.dumps(asdict(figures) | ({"ordered": not overtaken} if fifo else {})))
+        click.echo(json.dumps(asdict(figures) | ({"ordered": not overtaken} if variant.fifo else {})))
     if wrong or overtaken:
         raise CliError(
             "\n".join(wrong + overtaken), f"See: {command_line('status', port)}; {command_line('logs', port)}"
