@@ -306,7 +306,7 @@ variable "reply_function_arn" {
 }
 
 variable "reply_progress" {
-  description = "Report progress as well as the result: the durable function finds it in REPLY_PROGRESS. Each report is an operation of the execution and an invocation."
+  description = "Report progress as well as the result: the durable function finds it in REPLY_PROGRESS. Without it a client that `websocket-ingress` knows by `client_id_from = \"query\"` is found only while its connection lasts. Each report is an operation of the execution and an invocation."
   type        = bool
   default     = true
   nullable    = false

@@ -49,6 +49,6 @@ output "table_name" {
 }
 
 output "url" {
-  description = "URL to connect to; with ?client_id=<id> the client is found after it has connected anew."
+  description = "URL to connect to, with ?client_id=<id>: by it the client is found after it has connected anew."
   value       = module.ingress.url
 }

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import re
 from typing import Any
 
 import boto3
@@ -18,6 +19,8 @@ if "AWS_LAMBDA_LOG_LEVEL" not in os.environ:
 LIFETIME_SECONDS = 7200
 # What a key of an index holds: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 MAX_CLIENT_ID_BYTES = 2048
+# A MessageGroupId: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+GROUP_ID = re.compile(r"[!-~]{1,128}")
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -33,7 +36,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Returns:
         `{"statusCode": 200}`; 400, which refuses the connection
         (https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-connect-route-subprotocol.html), for a client id
-        above 2,048 bytes.
+        above 2,048 bytes, and, where GROUP is "client", for one that is no message group: none of its messages could be sent.
 
     Raises:
         RuntimeError: if TABLE_NAME is not set, or CLIENT_ID_FROM is something else; an error refuses the connection as well.
@@ -61,6 +64,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if client_id:
         if len(client_id.encode()) > MAX_CLIENT_ID_BYTES:
             LOGGER.warning("connection %s was refused: its client id is longer than a key", connection_id)
+            return {"statusCode": 400}
+        if os.environ.get("GROUP") == "client" and not GROUP_ID.fullmatch(client_id):
+            LOGGER.warning("connection %s was refused: SQS takes no group by its client id", connection_id)
             return {"statusCode": 400}
         item["client_id"] = {"S": client_id}
     dynamodb().put_item(TableName=table, Item=item)

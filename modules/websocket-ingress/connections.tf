@@ -8,6 +8,7 @@ locals {
   connections_environment = {
     TABLE_NAME     = aws_dynamodb_table.connections.name
     CLIENT_ID_FROM = var.client_id_from == null ? "" : var.client_id_from
+    GROUP          = var.group
   }
   connections_statements = [{
     sid       = "KeepConnections"

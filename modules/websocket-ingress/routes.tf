@@ -20,6 +20,11 @@ resource "aws_apigatewayv2_model" "this" {
   name         = each.key
   content_type = "application/json"
   schema       = each.value[0]
+
+  # Out of use before it is deleted, which API Gateway refuses otherwise.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_apigatewayv2_route" "message" {

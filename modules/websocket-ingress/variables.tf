@@ -6,7 +6,7 @@ variable "access_logs" {
 }
 
 variable "acknowledge" {
-  description = "Tell the client {\"status\": \"accepted\", \"requestId\": ...} as soon as the queue has its message, and of an error if it does not take it. Without it the client hears of neither."
+  description = "Tell the client {\"status\": \"accepted\", \"requestId\": ...} as soon as the queue has its message, and of an error if it does not take it. Without it the client hears of errors alone."
   type        = bool
   default     = true
   nullable    = false
@@ -82,7 +82,7 @@ variable "certificate_arn" {
 }
 
 variable "client_id_from" {
-  description = "What names a client across its connections, so that a reply finds it after it has connected anew: authorizer (the `principalId`), query (the parameter `client_id` of the URL; whoever may connect can claim any, and gets its replies), or null for nothing."
+  description = "What names a client across its connections, so that a reply finds it after it has connected anew: authorizer (the `principalId`), query (the parameter `client_id` of the URL; whoever may connect can claim any, and gets its replies; messages do not carry it, so a client that leaves before the first report on its message is not found again), or null for nothing."
   type        = string
   default     = null
 
@@ -138,7 +138,7 @@ variable "domain_name" {
 }
 
 variable "group" {
-  description = "Within what messages keep their order, and ids tell a repetition for five minutes: connection, or client (needs client_id_from = \"authorizer\"), so that a client's connections share one order and it may repeat a message over another one."
+  description = "Within what messages keep their order, and ids tell a repetition for five minutes: connection, or client (needs client_id_from = \"authorizer\"), so that a client's connections share one order and it may repeat a message over another one. SQS takes a group of up to 128 letters, digits and punctuation: a client whose principal is none is refused."
   type        = string
   default     = "connection"
   nullable    = false

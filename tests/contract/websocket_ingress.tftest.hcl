@@ -139,7 +139,7 @@ run "connections" {
   }
 
   assert {
-    condition     = local.connections_environment == { TABLE_NAME = "orders-connections", CLIENT_ID_FROM = "" } && local.connections_statements[0].actions == ["dynamodb:PutItem", "dynamodb:DeleteItem"] && local.connections_statements[0].resources == ["arn:aws:dynamodb:eu-west-1:123456789012:table/orders-connections"]
+    condition     = local.connections_environment == { TABLE_NAME = "orders-connections", CLIENT_ID_FROM = "", GROUP = "connection" } && local.connections_statements[0].actions == ["dynamodb:PutItem", "dynamodb:DeleteItem"] && local.connections_statements[0].resources == ["arn:aws:dynamodb:eu-west-1:123456789012:table/orders-connections"]
     error_message = "The one function keeps the table."
   }
 

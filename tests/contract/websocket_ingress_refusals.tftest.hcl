@@ -179,3 +179,18 @@ run "refuses_schemas_too_long" {
 
   expect_failures = [var.routes, var.schema]
 }
+
+run "refuses_an_authorizer_of_another_region_or_account" {
+  command = plan
+
+  module {
+    source = "./modules/websocket-ingress"
+  }
+
+  variables {
+    authorization           = "CUSTOM"
+    authorizer_function_arn = "arn:aws:lambda:us-gov-east-1:210987654321:function:who:live"
+  }
+
+  expect_failures = [aws_lambda_permission.authorizer]
+}

@@ -88,6 +88,19 @@ def test_a_client_id_that_is_too_long_for_a_key_is_refused(table: Any, monkeypat
     assert connections.handler(event("CONNECT", query={"client_id": "é" * 1024}), None) == {"statusCode": 200}
 
 
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("client", ["with blank", "ümlaut", "x" * 129], ids=["blank", "umlaut", "long"])
+def test_a_client_that_can_be_no_message_group_is_refused_where_it_would_be_one(
+    monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setenv("CLIENT_ID_FROM", "query")
+    connect = event("CONNECT", query={"client_id": client})
+    assert connections.handler(connect, None) == {"statusCode": 200}
+    monkeypatch.setenv("GROUP", "client")
+    assert connections.handler(connect, None) == {"statusCode": 400}
+    assert connections.handler(event("CONNECT", query={"client_id": "who|1"}), None) == {"statusCode": 200}
+
+
 def test_another_route_is_an_error(table: Any) -> None:
     with pytest.raises(
         ValueError, match=r"event type MESSAGE of route \$message: route \$connect and \$disconnect here"
