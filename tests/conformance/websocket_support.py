@@ -171,11 +171,14 @@ class Client:
     def closed(self, *frames: str | bytes, within: float = 10) -> int:
         """The code with which the server closes, here at a message of ``frames``; that may be before it is sent whole."""
         with pytest.raises(ConnectionClosed) as end:
-            if frames:
-                self.socket.send(frames)
-            self.socket.recv(timeout=within)
+            self._until_closed(frames, within)
         assert end.value.rcvd is not None
         return end.value.rcvd.code
+
+    def _until_closed(self, frames: Sequence[str | bytes], within: float) -> None:
+        if frames:
+            self.socket.send(frames)
+        self.socket.recv(timeout=within)
 
     def id(self) -> str:
         """Its connection id, by the error frame of a message that no route takes."""

@@ -44,7 +44,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "control": LOWER,
     "enforcement": {"aws", "iam", "moto_adapter"},
     "wiring": PARTS | SERVICES | {"iam", "metrics", "moto_adapter"},
-    "server": PARTS | SERVICES | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "sockets", "wiring"},
+    "server": PARTS
+    | SERVICES
+    | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "sockets", "wiring"},
     "ops": set(),
     "ops.cli": {"ops"},
     "cli": {"server", "terraform", "ops", "ops.cli"},

@@ -75,6 +75,8 @@ def inventory(sandbox: Sandbox) -> set[str]:
         ("logs", "describe_log_groups", "logGroups", "logGroupName"),
         ("pipes", "list_pipes", "Pipes", "Arn"),
         ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+        ("apigatewayv2", "get_apis", "Items", "ApiEndpoint"),
+        ("apigatewayv2", "get_domain_names", "Items", "DomainName"),
     ]
     found = set()
     for service, operation, member, key in lists:

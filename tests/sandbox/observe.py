@@ -147,7 +147,11 @@ class Pipeline:
     def _receive(self, url: str) -> Iterator[dict[str, Any]]:
         while True:
             answer = self.sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0, MessageAttributeNames=["All"]
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                WaitTimeSeconds=0,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
             )
             if not answer.get("Messages"):
                 return

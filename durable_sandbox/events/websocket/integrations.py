@@ -36,6 +36,8 @@ from durable_sandbox.events.websocket.templates import TemplateError, TemplateIn
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 _MOCK_STATUS = re.compile(r'"?statusCode"?\s*:\s*"?(\d{3})')
 _OK, _BAD_REQUEST = 200, 400
+_SHOWN = 1000
+"""Characters of an error that are logged."""
 
 
 class IntegrationError(Exception):
@@ -47,7 +49,7 @@ class IntegrationTimeoutError(IntegrationError):
 
 
 async def integrate(gateway: Gateway, request: Request) -> Answer:
-    """Call the route's integration, time and count it, and keep the status of its answer. Raises IntegrationError.
+    """Call the route's integration, time and count it, and keep the status and fault of its answer. Raises IntegrationError.
 
     What failed in calling it is an ExecutionError of the metrics, what it answers with 4xx or 5xx an IntegrationError:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-logging.html
@@ -68,6 +70,7 @@ async def integrate(gateway: Gateway, request: Request) -> Answer:
         request.latency = round(elapsed)
     if answer.status >= _BAD_REQUEST:
         counts.integration_errors += 1
+        request.fault = answer.body[:_SHOWN]
     request.facts["integrationStatus"] = answer.status
     return answer
 

@@ -26,7 +26,7 @@ CONNECT_ROUTE, DISCONNECT_ROUTE, DEFAULT_ROUTE = "$connect", "$disconnect", "$de
 class Request:
     """A message, or the beginning or end of a connection, on its way. ``facts`` grows as it goes: status, errors.
 
-    What the access log alone knows of its integration: ``latency`` in milliseconds, and why there was no answer (``fault``).
+    What the access log alone knows of its integration: ``latency`` in milliseconds, and its error (``fault``).
     """
 
     connection: Connection
