@@ -214,3 +214,19 @@ class Behind(Pipeline):
             logGroupName=self.outputs[output], startTime=int(since * 1000)
         )
         return [event["message"] for page in pages for event in page["events"]]
+
+    def written(self, output: str, since: float, **fields: str) -> dict[str, str]:
+        """The line of a log group, each of whose lines is JSON, that has these fields, once it is there."""
+
+        def found() -> dict[str, str] | None:
+            lines = [json.loads(line) for line in self.lines(output, since)]
+            return next((line for line in lines if fields.items() <= line.items()), None)
+
+        return eventually(found, what=f"in {output} with {fields}")
+
+
+def attributes(message: dict[str, Any]) -> dict[str, str]:
+    """The message's attributes, which are all texts."""
+    found = message["MessageAttributes"]
+    assert {value["DataType"] for value in found.values()} == {"String"}
+    return {name: value["StringValue"] for name, value in found.items()}

@@ -14,7 +14,7 @@ import pytest
 from deployment import Deployment, inventory
 from observe import eventually, only
 from pytest_terraform import terraform
-from socket_clients import Behind, Client, Crowd, patient
+from socket_clients import Behind, Client, Crowd, attributes, patient
 from websockets.exceptions import InvalidStatus
 
 from durable_sandbox.pytest_plugin import Sandbox
@@ -98,15 +98,6 @@ class Echo(Behind):
     def queued(self) -> list[dict[str, Any]]:
         """What is on the queue, in the order in which it was sent."""
         return sorted(self.peek("queue_url"), key=lambda message: int(message["Attributes"]["SequenceNumber"]))
-
-    def written(self, output: str, since: float, **fields: str) -> dict[str, str]:
-        """The line of an access log that has these fields, once it is there."""
-
-        def found() -> dict[str, str] | None:
-            lines = [json.loads(line) for line in self.lines(output, since)]
-            return next((line for line in lines if fields.items() <= line.items()), None)
-
-        return eventually(found, what=f"in {output} with {fields}")
 
 
 @pytest.fixture(scope="module")
@@ -401,10 +392,3 @@ def largest() -> str:
     """A message of 128 KB."""
     begun = '{"text": "' + "&+%🚀" * 18_000
     return begun + "x" * (128 * KB - len(begun.encode()) - 2) + '"}'
-
-
-def attributes(message: dict[str, Any]) -> dict[str, str]:
-    """The message's attributes, which are all texts."""
-    found = message["MessageAttributes"]
-    assert {value["DataType"] for value in found.values()} == {"String"}
-    return {name: value["StringValue"] for name, value in found.items()}
