@@ -18,7 +18,8 @@ import psutil
 from durable_sandbox.cli.environment import HOST, command_line, endpoint_url
 from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
+"""Far above the second that it takes: a machine may be busy, and a process that has died is noticed at once."""
 STOP_SECONDS = 8.0
 _TAIL_LINES = 25
 # A proxy must never stand between us and our own machine.

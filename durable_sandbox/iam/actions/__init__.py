@@ -46,6 +46,9 @@ SERVICES: dict[str, tuple[str, Table]] = {
 }
 """botocore's service name -> prefix of its actions, operations."""
 
+# What needs a permission and is no operation: to connect to a route of a WebSocket API that asks for AWS_IAM.
+_NO_OPERATIONS: Table = {"Invoke": messaging.invoke_route}
+
 # Credential scopes that differ from botocore's service name: execute-api, monitoring; DynamoDB Streams signs as dynamodb.
 _SIGNING_NAMES = {"execute-api": "apigatewaymanagementapi", "monitoring": "cloudwatch"}
 
@@ -77,6 +80,8 @@ def needs(call: Call, *, account: str, key_arn: Callable[[str, str], str | None]
     rule = table.get(call.operation)
     if rule is None and name == "dynamodb":
         rule = dynamodb.STREAMS.get(call.operation)
+    if rule is None and name == "apigatewaymanagementapi":
+        rule = _NO_OPERATIONS.get(call.operation)
     if rule is None:
         raise UnmappedError("the operation is not in its table of IAM actions")
     try:

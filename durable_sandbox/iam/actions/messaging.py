@@ -91,10 +91,10 @@ def _connection(method: str) -> Table:
     return {{"POST": "PostToConnection", "GET": "GetConnection", "DELETE": "DeleteConnection"}[method]: rule}
 
 
-def _invoke_route(operation: Operation) -> tuple[Need, ...]:
-    """No operation of an API: to connect to a route that asks for AWS_IAM (apigateway-websocket-control-access-iam)."""
+def invoke_route(operation: Operation) -> tuple[Need, ...]:
+    """No operation of the API: to connect to a route that asks for AWS_IAM (apigateway-websocket-control-access-iam)."""
     path = f"{operation.text('ApiId')}/{operation.text('Stage')}/{operation.text('RouteKey')}"
     return (Need("execute-api:Invoke", operation.arn(path)),)
 
 
-CONNECTIONS: Table = {"Invoke": _invoke_route, **_connection("POST"), **_connection("GET"), **_connection("DELETE")}
+CONNECTIONS: Table = {**_connection("POST"), **_connection("GET"), **_connection("DELETE")}
