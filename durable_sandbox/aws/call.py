@@ -80,8 +80,7 @@ class Service:
         if method is None:
             raise AwsError(
                 "UnsupportedOperation",
-                f"The sandbox does not implement {call.service}:{call.operation}. "
-                "See 'What the sandbox does and does not emulate' in the README.",
+                f"The sandbox does not implement {call.service}:{call.operation}. See 'The sandbox' in the README.",
                 status=501,
             )
         result = method(call)

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -157,6 +158,8 @@ def exec_(*, port: int, command: tuple[str, ...]) -> None:
     """Run COMMAND with AWS clients pointed to the sandbox: `sandbox exec -- aws sqs list-queues`."""
     process.require(port)
     environment = client_environment(port)
+    # What is installed beside this command, durable-ops for one, after what the user has.
+    environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     program = shutil.which(command[0], path=environment.get("PATH"))
     if program is None:
         raise CliError(f"{command[0]} was not found.", "Check its name, or install it.", exit_code=127)

@@ -27,7 +27,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--since", default="1h", show_default=True, help="How far back: 30s, 10m, 2h, 1d or an ISO time.")
 def logs(*, function: str | None, port: int, follow: bool, since: str) -> None:
-    """Print the log of FUNCTION (a name), or of all functions, oldest first."""
+    """Print the log of FUNCTION (a name, or a log group that begins with /), or of all functions, oldest first."""
     require(port)
     start = parse_since(since, datetime.now(UTC))
     reader = Reader(aws.client(port, "logs"), int(start.timestamp() * 1000))
@@ -97,6 +97,8 @@ class Reader:
 
 
 def _group(port: int, function: str) -> str:
+    if function.startswith("/"):
+        return function
     lambda_ = aws.client(port, "lambda")
     try:
         configuration = lambda_.get_function_configuration(FunctionName=function)

@@ -201,6 +201,23 @@ class TestWithSandbox:
         assert missing.returncode == 127
         assert "no-such-program was not found" in missing.stderr
 
+    def test_exec_finds_what_is_installed_beside_it(self, run: Run, sandbox: Sandbox) -> None:
+        """Also where the virtual environment is not active."""
+        found = run("exec", "--port", str(sandbox.port), "--", "durable-ops", "--version", PATH=os.defpath)
+        assert (found.returncode, found.stderr) == (0, "")
+        assert "durable-ops" in found.stdout
+
+    def test_logs_of_a_group(self, run: Run, sandbox: Sandbox) -> None:
+        client = sandbox.client("logs")
+        client.create_log_group(logGroupName="/access/orders")
+        client.create_log_stream(logGroupName="/access/orders", logStreamName="s")
+        event = {"timestamp": int(time.time() * 1000), "message": "a line"}
+        client.put_log_events(logGroupName="/access/orders", logStreamName="s", logEvents=[event])
+        try:
+            assert "a line" in run("logs", "--port", str(sandbox.port), "/access/orders").stdout
+        finally:
+            client.delete_log_group(logGroupName="/access/orders")
+
     def test_exec_keeps_the_aws_cli_in_the_sandbox(self, run: Run, sandbox: Sandbox) -> None:
         sandbox.client("sqs").create_queue(QueueName="seen-by-the-cli")
         aws = str(Path(sys.executable).with_name("aws"))

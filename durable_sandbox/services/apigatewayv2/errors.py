@@ -24,6 +24,6 @@ def not_emulated(what: str) -> AwsError:
     """What AWS has and the sandbox has not; ``what`` is in the plural."""
     return AwsError(
         "UnsupportedOperation",
-        f"The sandbox does not emulate {what}. See 'What the sandbox does and does not emulate' in the README.",
+        f"The sandbox does not emulate {what}. See 'The sandbox' in the README.",
         status=501,
     )

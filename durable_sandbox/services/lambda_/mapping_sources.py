@@ -42,6 +42,6 @@ def not_emulated(source: str) -> AwsError:
     return AwsError(
         "UnsupportedOperation",
         f"The sandbox maps SQS queues, Kinesis streams and DynamoDB streams only, not {source}. "
-        "See 'What the sandbox does and does not emulate' in the README.",
+        "See 'The sandbox' in the README.",
         status=501,
     )
