@@ -32,6 +32,7 @@ from durable_sandbox.metrics.monitor import Monitor
 from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
 from durable_sandbox.moto_adapter.policies import Policies
+from durable_sandbox.retries import Answers
 from durable_sandbox.routing import Destination, destination
 from durable_sandbox.sockets import AsgiSocket, WebSockets, connections_request, handshake_of, target_of
 from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monitor
@@ -119,6 +120,7 @@ class Sandbox:
         self.logs = LogWriter(self.moto, self.identities, access, account=self.config.account)
         self.control = Control(self)
         self._authoriser: Authoriser = authoriser or self.iam or AllowAll()
+        self._answers = Answers()
         self.monitor: Monitor | None = None
         """Of metrics and alarms; there once the sandbox has started."""
         self._builders = services
@@ -172,6 +174,7 @@ class Sandbox:
         await self.logs.drain()
         await self.moto.reset()
         self.identities.forget()
+        self._answers.forget()
         if self.monitor is not None:
             await self.monitor.reset()
         if self.iam is not None:
@@ -244,6 +247,9 @@ class Sandbox:
         """Answer ``request``; None if its client went away first."""
         if request.raw_path.startswith(_CONTROL_PREFIX):
             return await self.control.handle(request)
+        before = self._answers.again(request)
+        if before is not None:
+            return before
         to = destination(request, self.config.region)
         if to.service in self.services:
             return await self._own(to, request, receive)
@@ -267,7 +273,7 @@ class Sandbox:
                     return None
             else:
                 result = await handling
-            return protocol.serialise(parsed, result, request_id)
+            response = protocol.serialise(parsed, result, request_id)
         except AwsError as error:
             return protocol.serialise_error(error, request_id, query_protocol=query_protocol)
         except Exception:
@@ -276,6 +282,8 @@ class Sandbox:
                 "InternalFailure", f"The sandbox failed on this request; its log has request {request_id}.", status=500
             )
             return protocol.serialise_error(failure, request_id, query_protocol=query_protocol)
+        self._answers.keep(request, parsed.operation, response)
+        return response
 
     async def _handled(self, call: Call) -> Mapping[str, Any]:
         try:
@@ -293,7 +301,10 @@ class Sandbox:
         except AwsError as error:
             return failure(request, error.status, error.code, error.message, str(uuid4()))
         try:
-            return await self.moto.handle_http(request)
+            response = await self.moto.handle_http(request)
+            if call is not None:
+                self._answers.keep(request, call.operation, response)
+            return response
         finally:
             if call is not None:
                 self._made(call.service, call.operation)

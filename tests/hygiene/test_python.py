@@ -23,7 +23,7 @@ PACKAGES = [file for file in CODE if file.parts[0] in {PACKAGE, OPS}]
 LOWER = {"aws"}
 PARTS = {"aws", "events", "durable", "runtime"}
 SERVICES = {"services.apigatewayv2", "services.connections", "services.lambda_", "services.pipes", "services.sqs"}
-SERVER = {"server", "control", "routing", "sockets", "wiring"}
+SERVER = {"server", "control", "retries", "routing", "sockets", "wiring"}
 MAY_IMPORT: dict[str, set[str]] = {
     "aws": set(),
     "terraform": set(),
@@ -40,13 +40,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.pipes": {"aws", "events"},
     "services.sqs": LOWER,
     "routing": LOWER,
+    "retries": LOWER,
     "sockets": {"aws", "events"},
     "control": LOWER,
     "enforcement": {"aws", "iam", "moto_adapter"},
     "wiring": PARTS | SERVICES | {"iam", "metrics", "moto_adapter"},
     "server": PARTS
     | SERVICES
-    | {"iam", "metrics", "moto_adapter", "enforcement", "control", "routing", "sockets", "wiring"},
+    | {"iam", "metrics", "moto_adapter", "enforcement", "control", "retries", "routing", "sockets", "wiring"},
     "ops": set(),
     "ops.cli": {"ops"},
     "cli": {"server", "terraform", "ops", "ops.cli"},
