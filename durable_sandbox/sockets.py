@@ -11,15 +11,14 @@ from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote
 
 from durable_sandbox.aws.http import HttpRequest
-from durable_sandbox.events.websocket.deployed import Apis
+from durable_sandbox.events.websocket import frames
+from durable_sandbox.events.websocket.deployed import ENDPOINT_PATH, Apis
 from durable_sandbox.events.websocket.socket import Binary, Closed, Handshake, Socket
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PREFIX = "/_aws/execute-api/"
-_PATH = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<rest>/.*)?")
-_ABNORMAL = 1006
+_PATH = re.compile(rf"{ENDPOINT_PATH}/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<rest>/.*)?")
 
 
 @runtime_checkable
@@ -55,7 +54,7 @@ class AsgiSocket:
         while self._closed is None:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
-                self._closed = Closed(event.get("code") or _ABNORMAL, event.get("reason") or "")
+                self._closed = Closed(event.get("code") or frames.ABNORMAL, event.get("reason") or "")
             elif event["type"] == "websocket.receive":
                 text = event.get("text")
                 return text if text is not None else Binary(len(event.get("bytes") or b""))

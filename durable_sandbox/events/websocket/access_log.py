@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from durable_sandbox.events.websocket.expressions import looked_up
 from durable_sandbox.events.websocket.ports import Gateway
 from durable_sandbox.events.websocket.request import Request
 
@@ -45,9 +46,7 @@ def _facts(request: Request, status: int) -> dict[str, Any]:
 
 
 def _value(facts: Mapping[str, Any], path: str) -> str:
-    value: Any = facts
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+    value = looked_up(facts, path)
     if value is None or isinstance(value, Mapping):
         return "-"
     text = str(value)

@@ -13,8 +13,10 @@ from typing import Any
 
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.events.websocket import frames
 from durable_sandbox.events.websocket.calls import FunctionError, caller_of, function_of, invoke_function
 from durable_sandbox.events.websocket.deployed import Authorizer
+from durable_sandbox.events.websocket.expressions import looked_up
 from durable_sandbox.events.websocket.ports import Gateway
 from durable_sandbox.events.websocket.request import Request, handshake_members
 
@@ -64,7 +66,7 @@ def _signed(gateway: Gateway, request: Request) -> None:
 async def _asked(gateway: Gateway, request: Request) -> None:
     authorizer = request.route.authorizer
     if authorizer is None:
-        raise RefusedError(500, "Internal server error")
+        raise RefusedError(500, frames.INTERNAL_ERROR)
     handshake = handshake_members(request.connection)
     sources = {source: _source(source, request, handshake) for source in authorizer.identity_sources}
     if any(not value for value in sources.values()):
@@ -89,7 +91,7 @@ async def _asked(gateway: Gateway, request: Request) -> None:
             raise RefusedError(401, "Unauthorized") from error
         text = error.message if isinstance(error, AwsError) else str(error)
         request.facts["authorizer"] = {"error": text}
-        raise RefusedError(500, "Internal server error") from error
+        raise RefusedError(500, frames.INTERNAL_ERROR) from error
     if not allowed:
         raise RefusedError(403, "User is not authorized to access this resource with an explicit deny")
     context = result.get("context") or {}
@@ -142,9 +144,7 @@ def _source(source: str, request: Request, handshake: Mapping[str, Any]) -> str 
         return dict(handshake.get("queryStringParameters", {})).get(name)
     if place == "stageVariables":
         return request.stage.variables.get(name)
-    value: Any = request.context()
-    for part in source.removeprefix("context.").split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+    value = looked_up(request.context(), source.removeprefix("context."))
     return None if value is None else str(value)
 
 

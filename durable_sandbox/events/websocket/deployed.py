@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+ENDPOINT_PATH = "/_aws/execute-api"
+"""Where APIs are on the sandbox's port: ``<path>/<API id>/<stage>``."""
+
 
 @dataclass(frozen=True, slots=True)
 class IntegrationResponse:

@@ -45,15 +45,6 @@ NO_STATUS = 1005
 ABNORMAL = 1006
 """Never sent: what $disconnect is told if the connection broke."""
 
-POLICY_VIOLATION = 1008
-"""Too many requests from one client."""
-
-TOO_LARGE = 1009
-"""A frame of more than 32 KB, or a message of more than 128 KB."""
-
-FAILED = 1011
-"""An internal error of API Gateway."""
-
 RESTART = 1012
 """API Gateway restarts."""
 

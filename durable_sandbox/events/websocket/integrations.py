@@ -12,10 +12,11 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from botocore.session import Session
+from botocore.session import get_session
 
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest
@@ -220,10 +221,16 @@ async def _to_service(
 
 def _name_action(service: str, action: str, headers: dict[str, str], query: dict[str, str]) -> None:
     """``action/X``: by target in a JSON protocol, by parameter in the query protocol."""
-    metadata: Mapping[str, Any] = Session().get_service_model(service).metadata
+    metadata = _metadata(service)
     prefix = metadata.get("targetPrefix")
     if prefix:
         headers["x-amz-target"] = f"{prefix}.{action}"
         headers["content-type"] = f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}"
     else:
         query["Action"] = action
+
+
+@cache
+def _metadata(service: str) -> Mapping[str, Any]:
+    metadata: Mapping[str, Any] = get_session().get_service_model(service).metadata
+    return metadata

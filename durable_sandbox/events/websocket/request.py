@@ -50,7 +50,11 @@ class Request:
         return f"arn:aws:execute-api:{stage.region}:{self.account}:{stage.api_id}/{stage.name}/{self.route.key}"
 
     def context(self) -> dict[str, Any]:
-        """``$context``, and ``requestContext`` of a function's event; what is unknown is left out."""
+        """``$context``; what is unknown is left out."""
+        return {**self._known(), **self.facts}
+
+    def _known(self) -> dict[str, Any]:
+        """What is known from the start: ``requestContext`` of a function's event."""
         connection, when = self.connection, datetime.fromtimestamp(self.at, UTC)
         shared: dict[str, Any] = {
             "routeKey": self.route.key,
@@ -77,12 +81,11 @@ class Request:
             shared["messageId"] = self.message_id
         if self.disconnect is not None:
             shared["disconnectStatusCode"], shared["disconnectReason"] = self.disconnect
-        return {**shared, **self.facts}
+        return shared
 
     def event(self) -> dict[str, Any]:
         """The event of a function behind an AWS_PROXY integration."""
-        context = {key: value for key, value in self.context().items() if key not in self.facts}
-        event: dict[str, Any] = {"requestContext": context, "isBase64Encoded": False}
+        event: dict[str, Any] = {"requestContext": self._known(), "isBase64Encoded": False}
         if self.kind == CONNECT:
             event = {**handshake_members(self.connection), **event}
         elif self.kind == DISCONNECT:

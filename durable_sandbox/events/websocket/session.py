@@ -37,7 +37,7 @@ async def serve(gateway: Gateway, target: tuple[str, str] | None, handshake: Han
     """Serve a client that wants to connect to ``target`` (API id, stage; None if its URL names none) until it is gone."""
     stage = gateway.apis.stage(*target) if target is not None else None
     if stage is None:
-        await _refuse(socket, Refusal(_FORBIDDEN, "Forbidden"))
+        await _refuse(socket, Refusal(_FORBIDDEN, frames.FORBIDDEN))
         return
     connection = Connection(stage.region, stage.api_id, stage.name, handshake, socket)
     result = await connect(gateway, stage, connection)

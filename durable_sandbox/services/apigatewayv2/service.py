@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from durable_sandbox.aws.call import Call, Service
-from durable_sandbox.events.websocket.deployed import DeployedStage
+from durable_sandbox.events.websocket.deployed import ENDPOINT_PATH, DeployedStage
 from durable_sandbox.services.apigatewayv2 import tags
 from durable_sandbox.services.apigatewayv2.checks import check
 from durable_sandbox.services.apigatewayv2.defaults import updated, with_defaults
@@ -33,7 +33,6 @@ from durable_sandbox.services.apigatewayv2.kinds import (
 )
 from durable_sandbox.services.apigatewayv2.resources import Change, Place, Resource, one_of, page, place_of, random_id
 
-_PATH = "/_aws/execute-api"
 _DEFAULT = "$default"
 
 OnDeleted = Callable[[str, str | None], None]
@@ -61,7 +60,7 @@ class ApiGatewayService(Service):
         on_deleted: OnDeleted | None = None,
     ) -> None:
         self._account = account
-        self._endpoint = f"ws{base_url.removeprefix('http').rstrip('/')}{_PATH}"
+        self._endpoint = f"ws{base_url.removeprefix('http').rstrip('/')}{ENDPOINT_PATH}"
         self._account_role = account_role
         self.on_deleted = on_deleted
         self._regions: dict[str, Resource] = {}
