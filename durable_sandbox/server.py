@@ -27,7 +27,7 @@ from durable_sandbox.aws.protocol import ServiceProtocol
 from durable_sandbox.control import Control
 from durable_sandbox.enforcement import Enforcement
 from durable_sandbox.events.websocket.deployed import Apis
-from durable_sandbox.events.websocket.session import MAXIMUM_FRAME_BYTES, MAXIMUM_MESSAGE_BYTES
+from durable_sandbox.events.websocket.socket import MAXIMUM_FRAME_BYTES, MAXIMUM_MESSAGE_BYTES
 from durable_sandbox.metrics.monitor import Monitor
 from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
@@ -152,7 +152,6 @@ class Sandbox:
         for build in self._builders:
             service = build(parts)
             self.services[service.name] = service
-            self._protocol(service.name)
         for service in self.services.values():
             await _finish(service, "start")
         self.monitor = build_monitor(parts, self.services, self.moto.alarms, self.moto.streams)

@@ -25,8 +25,6 @@ from durable_sandbox.events.websocket.socket import Binary, Closed, Handshake, S
 
 logger = logging.getLogger(__name__)
 
-MAXIMUM_FRAME_BYTES = 32 * 1024
-MAXIMUM_MESSAGE_BYTES = 128 * 1024
 IDLE_SECONDS = 600.0
 LIFETIME_SECONDS = 7200.0
 

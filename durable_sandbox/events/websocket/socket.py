@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+MAXIMUM_FRAME_BYTES = 32 * 1024
+MAXIMUM_MESSAGE_BYTES = 128 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Closed:

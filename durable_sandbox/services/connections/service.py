@@ -17,7 +17,6 @@ from durable_sandbox.events.websocket import frames
 from durable_sandbox.events.websocket.connection import Connection, SlowClientError
 from durable_sandbox.events.websocket.counts import Counts
 from durable_sandbox.events.websocket.ports import Gateway
-from durable_sandbox.events.websocket.session import serve
 from durable_sandbox.events.websocket.socket import Handshake, Socket
 
 _MAXIMUM_BYTES = 131_072
@@ -39,6 +38,9 @@ class ConnectionsService(Service):
 
     async def serve(self, target: tuple[str, str] | None, handshake: Handshake, socket: Socket) -> None:
         """Serve a client until it is gone; ``target`` is API id and stage, None if its URL names none."""
+        # Schemas and templates take a tenth of a second to load, which no start need wait for.
+        from durable_sandbox.events.websocket.session import serve  # noqa: PLC0415 - see above
+
         await serve(self.gateway, target, handshake, socket)
 
     async def post_to_connection(self, call: Call) -> None:
