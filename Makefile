@@ -9,7 +9,7 @@ BRIDGE ?= pipe
 MESSAGES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo soak down test lint docs format bench clean
+.PHONY: help install demo soak down test pytest lint docs format bench clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,7 +34,11 @@ soak: $(STAMP) ## Send 1,000 messages with faults on every side and account for 
 down: $(STAMP) ## Stop the sandbox
 	@$(BIN)/sandbox down
 
-test: lint $(STAMP) ## Run every test: hygiene, unit, contract, sandbox
+test: $(STAMP) $(CHECKOV)/.installed ## Run every test: hygiene, unit, contract, sandbox
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+# Not in the help: what `make test` runs beside lint, of which each check has one processor.
+pytest:
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
@@ -42,7 +46,7 @@ lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@for folder in functions/*/; do (cd $$folder && $(CURDIR)/$(BIN)/mypy --strict --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
-	@$(BIN)/mypy --strict modules/package/build.py tools/docs.py
+	@$(BIN)/mypy --strict modules/package/build.py tools/*.py
 	@terraform fmt -check -recursive >&2
 
 docs: $(STAMP) ## Write the tables of inputs and outputs

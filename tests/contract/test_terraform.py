@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,43 +14,69 @@ from typing import Any
 
 import pytest
 
-from durable_sandbox.terraform import find_terraform, provider_env, stop_tree
+from durable_sandbox.provider_process import attached_provider
+from durable_sandbox.terraform import find_terraform, provider_env
 
 REPO = Path(__file__).parents[2]
 SUITES = sorted(path.name for path in Path(__file__).parent.glob("*.tftest.hcl"))
-REATTACH = "TF_REATTACH_PROVIDERS"
-PROVIDER_START_SECONDS = 60.0
 
-CASES: list[tuple[dict[str, Any], str]] = [
-    ({"bridge": "kinesis"}, 'bridge is "kinesis": there are "pipe", "esm" and "dispatcher". Use one of them.'),
-    ({"execution_timeout": 0}, "execution_timeout is 0: a durable execution takes 1 to 31622400 seconds"),
-    ({"name": "n" * 40}, "name is 40 characters long: with the suffixes"),
-    ({"source_dir": "./modules"}, 'handler is "handler.handler", but there is no file ./modules/handler.py'),
-    ({"source_dir": "./nowhere"}, 'source_dir is "./nowhere": there is no such folder'),
-    ({"fifo": True}, 'fifo is true with bridge "pipe"'),
-    ({"batch_size": 11, "max_message_size": 1024}, "Set batching_window to 1 or more, or batch_size to 10 or less"),
-    ({"batch_size": 10}, "Lower batch_size to 4 or max_message_size to 102809."),
+REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     (
-        {"batch_size": 2},
-        "Lower max_message_size to 128000 or batch_size, or set failed_max_message_size to 522240 or more",
+        {"execution_timeout": 0, "message_retention_seconds": 1209600, "retention_days": 91, "runtime": "python3.12"},
+        [
+            "execution_timeout is 0: a durable execution takes 1 to 31622400 seconds",
+            "it could expire on arrival",
+            "retention_days is 91: Lambda keeps executions for 1 to 90 days",
+            "only python3.13 and newer have durable functions",
+        ],
+    ),
+    ({"bridge": "kinesis"}, ['bridge is "kinesis": there are "pipe", "esm" and "dispatcher". Use one of them.']),
+    (
+        {"fifo": True, "name": "n" * 40, "visibility_timeout": 30},
+        [
+            'fifo is true with bridge "pipe"',
+            "name is 40 characters long: with the suffixes",
+            "It takes 60 + batching_window (0), since the pipe collects its batch",
+        ],
     ),
     (
-        {"batch_size": 4, "max_message_size": 262145},
-        "failed_max_message_size is 1048576 unless given: the event of a failed execution goes to",
+        {"batch_size": 2, "source_dir": "./nowhere"},
+        [
+            "Lower max_message_size to 128000 or batch_size, or set failed_max_message_size to 522240 or more",
+            'source_dir is "./nowhere": there is no such folder',
+        ],
     ),
-    ({"message_retention_seconds": 1209600}, "it could expire on arrival"),
-    ({"runtime": "python3.12"}, "only python3.13 and newer have durable functions"),
-    ({"retention_days": 91}, "retention_days is 91: Lambda keeps executions for 1 to 90 days"),
-    ({"visibility_timeout": 30}, "It takes 60 + batching_window (0), since the pipe collects its batch"),
-    ({"bridge": "esm", "visibility_timeout": 900}, "Set it to 930 or more, or leave it out."),
-    ({"bridge": "esm", "execution_timeout": 901}, 'Set it to 900 or less, or use bridge = "dispatcher" or "pipe".'),
-    ({"bridge": "esm", "batch_size": 11}, "Set batching_window to 1 or more, or batch_size to 10 or less"),
-    ({"bridge": "esm", "fifo": True, "batch_size": 11}, "from a FIFO queue a mapping takes 10 messages at once"),
-    ({"bridge": "esm", "fifo": True, "batching_window": 1}, "a mapping has none on a FIFO queue"),
-    ({"bridge": "dispatcher", "fifo": True, "batching_window": 1}, "a mapping has none on a FIFO queue"),
-    ({"bridge": "dispatcher", "maximum_concurrency": 1}, "maximum_concurrency is 1: a mapping takes 2 to 1000"),
-    ({"bridge": "esm", "filter_patterns": ["body"]}, "filter_patterns holds what is no JSON object: body."),
+    (
+        {"batch_size": 4, "max_message_size": 262145, "source_dir": "./modules"},
+        [
+            "failed_max_message_size is 1048576 unless given: the event of a failed execution goes to",
+            'handler is "handler.handler", but there is no file ./modules/handler.py',
+        ],
+    ),
+    ({"batch_size": 10}, ["Lower batch_size to 4 or max_message_size to 102809."]),
+    (
+        {"batch_size": 11, "max_message_size": 1024},
+        ["Set batching_window to 1 or more, or batch_size to 10 or less"],
+    ),
+    ({"bridge": "esm", "visibility_timeout": 900}, ["Set it to 930 or more, or leave it out."]),
+    (
+        {"bridge": "esm", "batch_size": 11, "filter_patterns": ["body"]},
+        [
+            "Set batching_window to 1 or more, or batch_size to 10 or less",
+            "filter_patterns holds what is no JSON object: body.",
+        ],
+    ),
+    (
+        {"bridge": "esm", "execution_timeout": 901},
+        ['Set it to 900 or less, or use bridge = "dispatcher" or "pipe".'],
+    ),
+    ({"bridge": "esm", "fifo": True, "batch_size": 11}, ["from a FIFO queue a mapping takes 10 messages at once"]),
+    (
+        {"bridge": "dispatcher", "fifo": True, "batching_window": 1, "maximum_concurrency": 1},
+        ["a mapping has none on a FIFO queue", "maximum_concurrency is 1: a mapping takes 2 to 1000"],
+    ),
 ]
+"""Inputs of the root, and what its user reads; several at once where none hides another, for a plan of the root takes a while."""
 
 
 @dataclass(frozen=True)
@@ -66,37 +90,6 @@ class Copy:
         filters = [f"-filter={file}" for file in files]
         command = ["terraform", "test", "-no-color", "-test-directory=tests/contract", *filters, *options]
         return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
-
-
-@contextlib.contextmanager
-def _one_provider(root: Path, env: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The AWS provider of ``root`` as one process for every terraform: yields the variable with which it attaches.
-
-    Else terraform starts the provider several times in each run, to learn the same schemas, and that is most of what a
-    run costs. It is the same provider, and checks the configuration as before: what the tests mock is what it does at AWS.
-    https://developer.hashicorp.com/terraform/plugin/debugging
-    """
-    (program,) = (root / ".terraform/providers/registry.terraform.io/hashicorp/aws").glob("*/*/terraform-provider-aws*")
-    log = root.parent / "provider.log"
-    with log.open("w") as stderr:
-        child = subprocess.Popen(
-            [program, "-debug"],
-            env={**env, "TF_LOG_SDK": "off"},  # so attached, it would write every call
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-    late = threading.Timer(PROVIDER_START_SECONDS, child.kill)
-    late.start()
-    try:
-        assert child.stdout is not None
-        found = next(filter(None, (re.search(rf"{REATTACH}=\D*?({{.*}})", line) for line in child.stdout)), None)
-        late.cancel()
-        assert found, f"{program} -debug did not say how to attach to it: {log.read_text()}"
-        yield {REATTACH: found[1]}
-    finally:
-        late.cancel()
-        stop_tree(child)
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +106,10 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     command = ["terraform", "init", "-input=false", "-no-color", "-test-directory=tests/contract"]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    with _one_provider(root, env) as attached:
+    # It checks the configuration as ever: what the tests mock is what it does at AWS.
+    with attached_provider(env, root.parent / "provider-process", root) as attached:
         # Twice the memory for a quarter less time: what a run needs is short-lived.
-        yield Copy(root, env | attached | {"GOGC": "200"})
+        yield Copy(root, env | attached | {"GOGC": "800"})
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -127,9 +121,9 @@ def test_suite(terraform: Copy, suite: str) -> None:
 
 @pytest.fixture(scope="session")
 def errors(terraform: Copy) -> list[list[str]]:
-    """What terraform says to each of CASES: all in one process, of which the start costs more than a case."""
-    files = [f"tests/contract/case_{number}.tftest.hcl" for number in range(len(CASES))]
-    for file, (variables, _) in zip(files, CASES, strict=True):
+    """What terraform says to each of REFUSALS: all in one process, of which the start costs more than a plan."""
+    files = [f"tests/contract/case_{number}.tftest.hcl" for number in range(len(REFUSALS))]
+    for file, (variables, _) in zip(files, REFUSALS, strict=True):
         inputs = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
         (terraform.root / file).write_text(
             'mock_provider "aws" {\n  source = "./tests/contract/mocks"\n}\n'
@@ -143,8 +137,9 @@ def errors(terraform: Copy) -> list[list[str]]:
     return list(said.values())
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: "_".join(CASES[number][0]))
-def test_root_says_what_to_change(errors: list[list[str]], number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "message"), [(number, message) for number, (_, messages) in enumerate(REFUSALS) for message in messages]
+)
+def test_root_says_what_to_change(errors: list[list[str]], number: int, message: str) -> None:
     """The message reaches a user of the root, also where a module below it owns the check."""
-    _, message = CASES[number]
     assert [said for said in errors[number] if message in said], errors[number]

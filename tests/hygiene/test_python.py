@@ -27,6 +27,7 @@ SERVER = {"server", "control", "retries", "routing", "sockets", "wiring"}
 MAY_IMPORT: dict[str, set[str]] = {
     "aws": set(),
     "terraform": set(),
+    "provider_process": {"terraform"},
     "iam": {"aws"},
     "events": LOWER,
     "durable": LOWER,

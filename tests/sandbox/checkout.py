@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from attachment import share_builds
+
 from durable_sandbox.cli import process
 
 _REPO = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ def begun(directory: Path, port: int, commands: Mapping[str, Sequence[str]]) -> 
     for folder in ("modules", "functions"):
         ignore = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*", ".sandbox")
         shutil.copytree(_REPO / folder, directory / folder, ignore=ignore)
+    share_builds(directory)
     running = {name: _begin(directory, port, command) for name, command in commands.items()}
     try:
         yield running

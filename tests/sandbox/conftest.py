@@ -7,27 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attachment import terraform_env
 from deployment import Deployment
 
-from durable_sandbox import terraform
-from durable_sandbox.cli.environment import unset_variables
 from durable_sandbox.pytest_plugin import Sandbox
 
 
+@pytest.fixture(scope="session")
+def for_terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What terraform needs for this worker's sandbox; a file with a sandbox of its own has its own."""
+    with terraform_env(sandbox, tmp_path_factory.mktemp("terraform")) as variables:
+        yield variables
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _aws(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _aws(for_terraform: dict[str, str]) -> Iterator[None]:
     """Point terraform, as pytest-terraform runs it, to this worker's sandbox.
 
     Not the plugin's ``sandbox_env``, which lasts as long as the session: this worker also runs tests of other tiers,
     which want an environment of their own.
     """
-    provider = terraform.provider_env(
-        terraform.find_terraform(os.environ), os.environ, tmp_path_factory.mktemp("terraform")
-    )
     with pytest.MonkeyPatch.context() as patch:
-        for name in unset_variables():
-            patch.delenv(name, raising=False)
-        for name, value in {**sandbox.env, **provider}.items():
+        for name, value in for_terraform.items():
             if value:
                 patch.setenv(name, value)
             else:

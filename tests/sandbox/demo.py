@@ -13,6 +13,7 @@ from typing import Any
 from observe import Pipeline
 
 from durable_sandbox.cli import process
+from durable_sandbox.provider_process import REATTACH
 from durable_sandbox.pytest_plugin import Sandbox
 
 _REPO = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ class Demo:
         return subprocess.Popen(
             [str(Path(sys.executable).with_name("sandbox")), *arguments, "--port", str(self._port)],
             cwd=self._root,
-            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", REATTACH))},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

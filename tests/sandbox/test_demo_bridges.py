@@ -1,4 +1,7 @@
-"""`sandbox demo --json` with the bridges that its own test does not use, and with FIFO queues; all at once."""
+"""`sandbox demo --json` with the bridges that its own test does not use, one of them with FIFO queues; at once.
+
+The other two pairs are examples: dispatcher and fifo.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,8 @@ from durable_sandbox.pytest_plugin import Sandbox
 from durable_sandbox.terraform import Terraform
 
 _DEMOS = {
-    "dispatcher": ["--bridge", "dispatcher"],
     "dispatcher-fifo": ["--bridge", "dispatcher", "--fifo"],
     "esm": ["--bridge", "esm", "--hold-seconds", "1"],
-    "esm-fifo": ["--bridge", "esm", "--fifo", "--hold-seconds", "1"],
 }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ A_SECOND = 100
 """What the machine bears beside the other tests."""
 POISON = frozenset(random.Random(5).sample(range(RECORDS), RECORDS // 100))  # noqa: S311 - the same ones each time
 LONGEST_AGE_S = 5.0
+INVOCATIONS_BEHIND_POISON = 8
+"""What a good record may have to wait for: a batch of its lane halved down to the poisoned record, and its tries."""
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +41,13 @@ def before(sandbox: Sandbox) -> set[str]:
 
 @dataclass(frozen=True)
 class Load:
-    """What was sent: by sequence number, the record's position and when it was sent (epoch seconds)."""
+    """What was sent: by sequence number, the record's position and when it was sent (epoch seconds).
+
+    ``slowest_invocation``: seconds that the slowest of the probes took: as slow is the machine at its worst, beside other tests.
+    """
 
     sent: Mapping[str, tuple[int, float]]
+    slowest_invocation: float = 0.0
 
     @property
     def poisoned(self) -> set[str]:
@@ -74,6 +82,25 @@ class Readings:
             time.sleep(max(0.0, began + (start + size) / A_SECOND - time.time()))
         assert len(sent) == RECORDS
         return Load(sent)
+
+    @contextmanager
+    def probing(self) -> Iterator[list[float]]:
+        """Invoke the function with no record, over and over, and list how long that takes (seconds)."""
+        functions, durations, over = self.sandbox.client("lambda"), [], threading.Event()
+
+        def probe() -> None:
+            while not over.wait(0.5):
+                began = time.monotonic()
+                functions.invoke(FunctionName=self.outputs["function_name"], Payload=b'{"Records": []}')
+                durations.append(time.monotonic() - began)
+
+        prober = threading.Thread(target=probe)
+        prober.start()
+        try:
+            yield durations
+        finally:
+            over.set()
+            prober.join()
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The table, by sequence number."""
@@ -137,10 +164,11 @@ def deployed(before: set[str], sandbox: Sandbox, request: pytest.FixtureRequest)
 @pytest.fixture(scope="module")
 def loaded(deployed: Readings) -> Load:
     """The example, having got all records."""
-    load = deployed.send()
-    good = RECORDS - len(POISON)
-    eventually(lambda: True if len(deployed.rows()) >= good else None, 60, "of rows")
-    return load
+    with deployed.probing() as durations:
+        load = deployed.send()
+        good = RECORDS - len(POISON)
+        eventually(lambda: True if len(deployed.rows()) >= good else None, 60, "of rows")
+    return replace(load, slowest_invocation=max(durations))
 
 
 @terraform("kinesis", scope="module")
@@ -164,7 +192,8 @@ def test_each_device_is_stored_in_order(deployed: Readings, loaded: Load) -> Non
 def test_no_good_record_waits_for_a_poisoned_one(deployed: Readings, loaded: Load) -> None:
     ages = {number: float(row["stored_at"]["N"]) - loaded.sent[number][1] for number, row in deployed.rows().items()}
     oldest = max(ages, key=lambda number: ages[number])
-    assert ages[oldest] < LONGEST_AGE_S, f"{oldest} was stored after {ages[oldest]:.1f} s"
+    allowed = LONGEST_AGE_S + INVOCATIONS_BEHIND_POISON * loaded.slowest_invocation
+    assert ages[oldest] < allowed, f"{oldest} was stored after {ages[oldest]:.1f} s, {allowed:.1f} s are allowed"
 
 
 def test_each_poisoned_record_is_given_up_alone_and_once(deployed: Readings, loaded: Load) -> None:

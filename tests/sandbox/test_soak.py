@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from attachment import share_builds
 from checkout import Begun, begun, finish
 
+from durable_sandbox.cli.environment import terraform_dir
 from durable_sandbox.pytest_plugin import Sandbox
 
 _MESSAGES = 200
 _INVALID, _FLAKY, _TWICE = 10, 20, 10
-# Of these and of what two receives allow: a killed environment may fail the messages that it had in hand.
-_COLLATERAL = 10
+# Of these and of what two receives allow: a killed environment may fail the messages that it had in hand, ten at most, and
+# the slower the machine, the more it has. How many are killed is by chance.
+_COLLATERAL = 40
 # A killed dispatcher's messages come back after three minutes, which is a test of patience here.
 _BRIDGES = {"esm": ["--max-receive-count", "2"], "pipe": [], "dispatcher": ["--spare", "dispatcher"]}
 
@@ -25,7 +28,9 @@ def soaks(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         bridge: ["soak", "--bridge", bridge, "--messages", str(_MESSAGES), *options]
         for bridge, options in _BRIDGES.items()
     }
-    with begun(tmp_path_factory.mktemp("soak"), sandbox.port, commands) as running:
+    checkout = tmp_path_factory.mktemp("soak")
+    share_builds(*(terraform_dir(checkout / ".sandbox", sandbox.port, f"soak-{bridge}") for bridge in _BRIDGES))
+    with begun(checkout, sandbox.port, commands) as running:
         yield running
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from attachment import terraform_env
 from deployment import Deployment, inventory
 from observe import eventually, only
 from pytest_terraform import terraform
@@ -55,6 +56,12 @@ KB = 1024
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with patient(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def for_terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with terraform_env(sandbox, tmp_path_factory.mktemp("terraform")) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from attachment import terraform_env
 from deployment import Deployment, inventory
 from observe import eventually, only
 from pytest_terraform import terraform
@@ -27,6 +28,12 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """In real time: a hold is what lies between two connections of a client."""
     with patient(tmp_path_factory.mktemp("sandbox"), real_time=True) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def for_terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with terraform_env(sandbox, tmp_path_factory.mktemp("terraform")) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="module")
