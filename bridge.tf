@@ -5,9 +5,6 @@ locals {
   # and does not follow another one into the dead-letter queue without having run.
   batch_size = var.batch_size != null ? var.batch_size : var.bridge == "pipe" || var.fifo ? 1 : 10
 
-  # A mapping waits for the execution, 15 minutes at most.
-  execution_timeout = var.execution_timeout != null ? var.execution_timeout : var.bridge == "esm" ? 900 : 86400
-
   dispatcher_timeout = 30
 
   # How long a message has to stay hidden, so that it is not delivered again while it is being handed over: six times the
@@ -15,15 +12,15 @@ locals {
   # call. Behind a mapping the message stays for the whole execution, and 30 s more, as Lambda itself adds to a window.
   visibility_terms = {
     pipe       = "60 + batching_window (${var.batching_window}), since the pipe collects its batch and makes a call"
-    esm        = "6 x timeout (${var.timeout}) + batching_window (${var.batching_window}), and execution_timeout (${local.execution_timeout}) + batching_window + 30, since the mapping waits for the whole execution"
+    esm        = "6 x timeout (${local.timeout}) + batching_window (${var.batching_window}), and execution_timeout (${local.execution_timeout}) + batching_window + 30, since the mapping waits for the whole execution"
     dispatcher = "6 x ${local.dispatcher_timeout} (the dispatcher's timeout) + batching_window (${var.batching_window})"
   }
   least_visibility_timeout = lookup({
     pipe       = 60 + var.batching_window
-    esm        = max(6 * var.timeout, local.execution_timeout + 30) + var.batching_window
+    esm        = max(6 * local.timeout, local.execution_timeout + 30) + var.batching_window
     dispatcher = 6 * local.dispatcher_timeout + var.batching_window
   }, var.bridge, 0)
-  visibility_timeout = var.visibility_timeout != null ? var.visibility_timeout : local.least_visibility_timeout
+  visibility_timeout = var.queue != null ? var.queue.visibility_timeout : var.visibility_timeout != null ? var.visibility_timeout : local.least_visibility_timeout
 
   # What a failed execution leaves in <name>-failed: the messages that it started with, each with an envelope of 2048 bytes,
   # and 2048 for the attributes in which Lambda tells the error (1 KB of its message). A larger event is lost. Whether the
@@ -40,8 +37,37 @@ locals {
   })
 }
 
+locals {
+  # Of this module or from outside: what is wired to it need not know.
+  queue = var.queue != null ? {
+    arn              = var.queue.arn
+    url              = var.queue.url
+    name             = element(split(":", var.queue.arn), 5)
+    dead_letter_arn  = var.queue.dead_letter_queue_arn
+    dead_letter_url  = var.queue.dead_letter_queue_url
+    dead_letter_name = element(split(":", var.queue.dead_letter_queue_arn), 5)
+    } : {
+    arn              = one(module.queue[*].arn)
+    url              = one(module.queue[*].url)
+    name             = one(module.queue[*].name)
+    dead_letter_arn  = one(module.queue[*].dead_letter_arn)
+    dead_letter_url  = one(module.queue[*].dead_letter_url)
+    dead_letter_name = one(module.queue[*].dead_letter_name)
+  }
+
+  # What would be ignored beside a queue from outside; the backlog queue of `sideline` has these two as well.
+  inputs_of_own_queue = [
+    for input, given in {
+      max_receive_count         = var.max_receive_count != 5 && var.sideline == null
+      message_retention_seconds = var.message_retention_seconds != 345600 && var.sideline == null
+      visibility_timeout        = var.visibility_timeout != null
+    } : input if given
+  ]
+}
+
 module "queue" {
   source = "./modules/queue"
+  count  = var.queue == null ? 1 : 0
 
   name                      = var.name
   fifo                      = var.fifo
@@ -58,8 +84,8 @@ module "pipe" {
   count  = var.bridge == "pipe" ? 1 : 0
 
   name                 = var.name
-  source_queue_arn     = module.queue.arn
-  target_alias_arn     = module.function.alias_arn
+  source_queue_arn     = local.queue.arn
+  target_alias_arn     = local.function.alias_arn
   desired_state        = var.bridge_enabled ? "RUNNING" : "STOPPED"
   batch_size           = local.batch_size
   batching_window      = var.batching_window
@@ -76,12 +102,13 @@ module "event_source_mapping" {
   source = "./modules/event-source-mapping"
   count  = var.bridge == "esm" ? 1 : 0
 
-  source_queue_arn    = module.queue.arn
+  source_queue_arn    = local.queue.arn
   visibility_timeout  = local.visibility_timeout
-  function_alias_arn  = module.function.alias_arn
-  function_timeout    = var.timeout
+  function_alias_arn  = local.function.alias_arn
+  function_timeout    = local.timeout
   execution_timeout   = local.execution_timeout
-  role_name           = module.function.role_name
+  role_name           = local.function.role_name
+  attach_policy       = local.function.role_managed
   enabled             = var.bridge_enabled
   batch_size          = local.batch_size
   batching_window     = var.batching_window
@@ -99,9 +126,9 @@ module "dispatcher" {
   count  = var.bridge == "dispatcher" ? 1 : 0
 
   name                 = "${var.name}-dispatcher"
-  source_queue_arn     = module.queue.arn
+  source_queue_arn     = local.queue.arn
   visibility_timeout   = local.visibility_timeout
-  target_alias_arn     = module.function.alias_arn
+  target_alias_arn     = local.function.alias_arn
   enabled              = var.bridge_enabled
   batch_size           = local.batch_size
   batching_window      = var.batching_window
@@ -118,4 +145,8 @@ module "dispatcher" {
   kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags
+}
+
+locals {
+  required_policies = concat(module.function[*].required_policy, module.event_source_mapping[*].required_policy)
 }

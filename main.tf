@@ -1,5 +1,5 @@
 locals {
-  sample       = var.source_dir == null
+  sample       = var.source_dir == null && var.function == null
   sample_steps = local.sample && var.steps == null
 
   # The sample bundles the durable SDK alone: the runtime ships the rest, and 19 MB more would be paid at cold starts.
@@ -13,6 +13,7 @@ locals {
 
 module "package" {
   source = "./modules/package"
+  count  = var.function == null ? 1 : 0
 
   name          = var.name
   source_dir    = local.sample ? "${path.module}/functions/pipeline" : var.source_dir
@@ -27,6 +28,7 @@ module "package" {
 
 module "function" {
   source = "./modules/durable-function"
+  count  = var.function == null ? 1 : 0
 
   name              = var.name
   description       = local.sample ? "Sample pipeline: validate, transform, store" : "Durable pipeline"
@@ -38,9 +40,9 @@ module "function" {
   execution_timeout = local.execution_timeout
   retention_days    = var.retention_days
 
-  s3_bucket = module.package.s3_bucket
-  s3_key    = module.package.s3_key
-  code_hash = module.package.hash
+  s3_bucket = module.package[0].s3_bucket
+  s3_key    = module.package[0].s3_key
+  code_hash = module.package[0].hash
 
   environment_variables = merge(local.step_environment, local.reply_environment, var.environment_variables)
   policy_statements     = concat(local.step_statements, local.reply_statements, var.policy_statements)
@@ -48,9 +50,49 @@ module "function" {
   dead_letter_queue_arn = module.failed_queue.arn
   kms_key_arn           = var.kms_key_arn
   log_retention_days    = var.log_retention_days
-  permissions_boundary  = var.permissions_boundary
+  permissions_boundary  = var.role == null ? var.permissions_boundary : null
   reserved_concurrency  = var.reserved_concurrency
+  role                  = var.role
   tags                  = var.tags
+}
+
+locals {
+  # Of this module or from outside: what is wired to it need not know.
+  function = var.function != null ? var.function : {
+    alias_arn             = one(module.function[*].alias_arn)
+    arn                   = one(module.function[*].arn)
+    dead_letter_queue_arn = module.failed_queue.arn
+    execution_timeout     = var.execution_timeout != null ? var.execution_timeout : var.bridge == "esm" ? 900 : 86400
+    log_group_name        = one(module.function[*].log_group_name)
+    name                  = one(module.function[*].name)
+    reserved_concurrency  = var.reserved_concurrency
+    role_managed          = var.role == null
+    role_name             = one(module.function[*].role_name)
+    timeout               = var.timeout
+    version               = one(module.function[*].version)
+  }
+
+  # Apart from `function`, for checks of variables on which the function itself depends.
+  timeout           = var.function != null ? var.function.timeout : var.timeout
+  execution_timeout = var.function != null ? var.function.execution_timeout : var.execution_timeout != null ? var.execution_timeout : var.bridge == "esm" ? 900 : 86400
+
+  # What would be ignored beside a function from outside, by the names of the inputs that are given.
+  inputs_of_own_function = [
+    for input, given in {
+      environment_variables = length(var.environment_variables) > 0
+      execution_timeout     = var.execution_timeout != null
+      handler               = var.handler != "handler.handler"
+      memory_size           = var.memory_size != 256
+      pip_arguments         = length(var.pip_arguments) > 0
+      policy_statements     = length(var.policy_statements) > 0
+      reply_function_arn    = var.reply_function_arn != null
+      reserved_concurrency  = var.reserved_concurrency != -1
+      retention_days        = var.retention_days != 14
+      role                  = var.role != null
+      source_dir            = var.source_dir != null
+      timeout               = var.timeout != 60
+    } : input if given
+  ]
 }
 
 # Events whose execution was started asynchronously and ended FAILED, TIMED_OUT or STOPPED. Apart from the queue's own

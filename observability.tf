@@ -9,7 +9,7 @@ module "observability" {
   tags          = var.tags
 
   queues = merge(
-    { queue = module.queue.name },
+    { queue = local.queue.name },
     { for dispatcher in module.dispatcher : "backlog" => dispatcher.backlog_queue_name if var.sideline != null },
   )
   # A backlog is old as such: it is too old when it has used up a quarter of the time for which it is kept.
@@ -18,20 +18,20 @@ module "observability" {
     "backlog" => lookup(var.alarm_thresholds, "backlog_age_seconds", floor(retention / 4))
   }
   dead_letter_queues = merge(
-    { dlq = module.queue.dead_letter_name, failed = module.failed_queue.name },
+    { dlq = local.queue.dead_letter_name, failed = local.failed_queue_name },
     { for dispatcher in module.dispatcher : "backlog-dlq" => dispatcher.backlog_dead_letter_queue_name if var.sideline != null },
     { for outcomes in module.outcomes : "outcomes-dlq" => outcomes.dead_letter_queue_name },
   )
 
-  durable_functions = { durable = { name = module.function.name, execution_timeout = local.execution_timeout } }
+  durable_functions = { durable = { name = local.function.name, execution_timeout = local.execution_timeout } }
   functions = merge(
     {
       durable = {
-        name                 = module.function.name
-        timeout              = var.timeout
+        name                 = local.function.name
+        timeout              = local.timeout
         asynchronous         = var.bridge != "esm"
         dead_letter_queue    = true
-        reserved_concurrency = var.reserved_concurrency
+        reserved_concurrency = local.function.reserved_concurrency
       }
     },
     {
@@ -87,6 +87,9 @@ module "observability" {
 }
 
 locals {
+  # A function from outside may have a queue of its own for them.
+  failed_queue_name = var.function == null || var.bridge == "esm" ? module.failed_queue.name : element(split(":", var.function.dead_letter_queue_arn), 5)
+
   alarm_thresholds = [
     "async_age_percent", "async_events_dropped", "backlog_age_seconds", "concurrency_percent", "dead_letters",
     "delivery_failures", "duration_percent", "errors_percent", "execution_operations", "execution_storage_bytes",

@@ -15,7 +15,7 @@ module "outcomes" {
   count  = var.on_failure == null && var.on_success == null ? 0 : 1
 
   name                 = var.name
-  function_arn         = "${format(local.regional_arn, "lambda")}:function:${var.name}"
+  function_arn         = var.function != null ? var.function.arn : "${format(local.regional_arn, "lambda")}:function:${var.name}"
   on_failure           = var.on_failure
   on_success           = var.on_success
   kms_key_arn          = var.kms_key_arn

@@ -50,12 +50,12 @@ output "dashboard_name" {
 
 output "dead_letter_queue_arn" {
   description = "ARN of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
-  value       = module.queue.dead_letter_arn
+  value       = local.queue.dead_letter_arn
 }
 
 output "dead_letter_queue_url" {
   description = "URL of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
-  value       = module.queue.dead_letter_url
+  value       = local.queue.dead_letter_url
 }
 
 output "dispatcher_function_arn" {
@@ -85,27 +85,43 @@ output "failed_queue_url" {
 
 output "function_alias_arn" {
   description = "ARN of the durable function's alias `live`, which every invoker uses."
-  value       = module.function.alias_arn
+  value       = local.function.alias_arn
+
+  # Not validations of the inputs: what these are given to may be what makes `function`, which would be a cycle.
+  precondition {
+    condition     = var.function == null || length(local.inputs_of_own_function) == 0
+    error_message = "function is given together with ${join(", ", local.inputs_of_own_function)}, which would be ignored: the function comes from outside. Give it there, and remove it here."
+  }
+
+  precondition {
+    condition     = var.function != null || var.source_dir != null || var.batch_size == null || var.bridge == "dispatcher" ? true : var.batch_size <= local.sample_batch_limit
+    error_message = "batch_size is ${var.batch_size == null ? 0 : var.batch_size}: the sample needs ${local.sample_operations} operations a message, and an execution may have 3000. Set it to ${local.sample_batch_limit} or less, or use bridge = \"dispatcher\", with which each message has an execution of its own."
+  }
+
+  precondition {
+    condition     = var.steps == null || var.source_dir != null || var.function != null || length(setsubtract(["validate", "transform", "store"], keys(var.steps == null ? {} : var.steps))) == 0
+    error_message = "steps lacks ${join(", ", setsubtract(["validate", "transform", "store"], flatten([for steps in var.steps[*] : keys(steps)])))}, which the sample pipeline invokes. Add it, leave steps out, or set source_dir to a pipeline of your own."
+  }
 }
 
 output "function_arn" {
   description = "ARN of the durable function, unqualified: for policies, not for invokes."
-  value       = module.function.arn
+  value       = local.function.arn
 }
 
 output "function_name" {
   description = "Name of the durable function."
-  value       = module.function.name
+  value       = local.function.name
 }
 
 output "function_version" {
   description = "Version of the durable function on which new executions start."
-  value       = module.function.version
+  value       = local.function.version
 }
 
 output "log_group_name" {
   description = "Name of the durable function's log group."
-  value       = module.function.log_group_name
+  value       = local.function.log_group_name
 }
 
 output "on_failure_queue_url" {
@@ -155,12 +171,20 @@ output "pipe_name" {
 
 output "queue_arn" {
   description = "ARN of the queue that takes the messages."
-  value       = module.queue.arn
+  value       = local.queue.arn
 }
 
 output "queue_url" {
-  description = "URL of the queue that takes the messages."
-  value       = module.queue.url
+  description = "URL of the queue that takes the messages; of an existing one as given."
+  value       = local.queue.url
+}
+
+output "required_policy" {
+  description = "What the durable function's role has to allow, as the JSON of a policy: for who owns the role that `role` names. With `function` only what bridge esm needs; null if it needs nothing."
+  value = length(local.required_policies) == 0 ? null : jsonencode({
+    Version   = "2012-10-17"
+    Statement = flatten([for policy in local.required_policies : jsondecode(policy).Statement])
+  })
 }
 
 output "step_function_arns" {

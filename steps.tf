@@ -1,10 +1,15 @@
 locals {
   # Apart from the steps themselves, so that the checks of variables which the steps depend on can use it.
-  step_keys      = var.steps != null ? keys(var.steps) : local.sample ? ["store", "transform", "validate"] : []
+  step_keys = var.steps != null ? keys(var.steps) : local.sample ? ["store", "transform", "validate"] : []
+
+  # As far as can be told without var.function, which may depend on names and queues of this module: so nothing that these
+  # depend on, checks of variables included, may depend on it.
+  most_step_keys = var.steps != null ? keys(var.steps) : var.source_dir == null ? ["store", "transform", "validate"] : []
+
   step_variables = { for key in local.step_keys : key => "${upper(replace(key, "-", "_"))}_FUNCTION_ARN" }
 
   # The longest name made of var.name is a role's: <name>-<bridge or step>-<region>, with regions of up to 14 characters.
-  name_limit = 49 - max([for suffix in concat([var.bridge == "dispatcher" ? "dispatcher" : "pipe"], local.step_keys) : length(suffix) + 1]...)
+  name_limit = 49 - max([for suffix in concat([var.bridge == "dispatcher" ? "dispatcher" : "pipe"], local.most_step_keys) : length(suffix) + 1]...)
 
   # The same shape as var.steps, whose optional attributes a literal cannot leave out.
   default_steps = {

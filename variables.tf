@@ -24,7 +24,7 @@ variable "architecture" {
 }
 
 variable "artifact_bucket" {
-  description = "S3 bucket for the packages, in the functions' region; null creates one."
+  description = "S3 bucket for the packages, in the functions' region; null creates one. The plan has to know whether there is one: of a bucket in the same configuration give a name that it has in full (`bucket`, not `bucket_prefix`)."
   type        = string
   default     = null
 }
@@ -33,11 +33,6 @@ variable "batch_size" {
   description = "Most messages that the bridge hands over at once. Null means 10 where messages fail alone, and 1 where they fail together: with bridge pipe, whose batch is one execution, and in the groups of a FIFO queue."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.batch_size == null || var.bridge == "dispatcher" || !local.sample ? true : var.batch_size <= local.sample_batch_limit
-    error_message = "batch_size is ${var.batch_size == null ? 0 : var.batch_size}: the sample needs ${local.sample_operations} operations a message, and an execution may have 3000. Set it to ${local.sample_batch_limit} or less, or use bridge = \"dispatcher\", with which each message has an execution of its own."
-  }
 }
 
 variable "batching_window" {
@@ -122,6 +117,54 @@ variable "filter_patterns" {
   type        = list(string)
   default     = []
   nullable    = false
+}
+
+variable "function" {
+  description = <<-EOT
+    A durable function from outside, in place of one that this module makes from `source_dir`: `function = module.x` takes the
+    outputs of `durable-function` or `durable-function-native`. Give it `failed_queue_arn` of this module as `dead_letter_queue_arn`,
+    and what it is to invoke: of `steps`, which are none unless given, it finds the ARNs in `step_function_arns`.
+    - `alias_arn`: alias that the bridge invokes
+    - `arn`: its ARN, unqualified
+    - `dead_letter_queue_arn`: queue for the events of its failed executions; null with bridge esm alone
+    - `execution_timeout`: seconds that a whole execution may take
+    - `log_group_name`: name of its log group, for the output
+    - `name`: its name
+    - `reserved_concurrency`: concurrent invocations kept for it; -1 for no reservation
+    - `role_managed`: whether a policy may be added to its role, for bridge esm; else the role has to allow to read the queue
+    - `role_name`: name of its execution role
+    - `timeout`: seconds that one invocation may take
+    - `version`: version that the alias points at, for the output
+  EOT
+  type = object({
+    alias_arn             = string
+    arn                   = string
+    dead_letter_queue_arn = optional(string)
+    execution_timeout     = number
+    log_group_name        = optional(string)
+    name                  = string
+    reserved_concurrency  = optional(number, -1)
+    role_managed          = optional(bool, true)
+    role_name             = string
+    timeout               = number
+    version               = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.function == null || var.bridge == "esm" ? true : var.function.dead_letter_queue_arn != null
+    error_message = "function.dead_letter_queue_arn is null with bridge \"${var.bridge}\": the events of failed executions would be lost. Give the function a dead-letter queue, failed_queue_arn of this module for one."
+  }
+
+  validation {
+    condition     = var.function == null || var.bridge != "esm" ? true : var.function.execution_timeout <= 900
+    error_message = "function.execution_timeout is ${join("", var.function[*].execution_timeout)} with bridge \"esm\": the mapping waits for the whole execution, 900 seconds at most. Set it to 900 or less, or use bridge = \"dispatcher\" or \"pipe\"."
+  }
+
+  validation {
+    condition     = var.function == null || var.bridge != "esm" ? true : var.function.reserved_concurrency < 0 ? true : var.maximum_concurrency == null ? false : var.maximum_concurrency <= var.function.reserved_concurrency
+    error_message = "function.reserved_concurrency is ${join("", var.function[*].reserved_concurrency)} with bridge \"esm\": the mapping would poll beyond it, and messages that never ran would end in the dead-letter queue. Set maximum_concurrency to it or less (2 at the least), or reserve none."
+  }
 }
 
 variable "handler" {
@@ -239,7 +282,7 @@ variable "on_success" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the IAM policy that bounds all roles; null for none."
+  description = "ARN of the IAM policy that bounds all roles that are created; null for none."
   type        = string
   default     = null
 }
@@ -289,6 +332,44 @@ variable "python" {
   nullable    = false
 }
 
+variable "queue" {
+  description = <<-EOT
+    An existing queue that takes the messages; null creates `<name>` and `<name>-dlq`. Encrypted by SQS itself or with `kms_key_arn`.
+    - `arn`: its ARN; with `fifo` of a FIFO queue
+    - `dead_letter_queue_arn`: the queue that its redrive policy names, without which a message that cannot be started is lost
+    - `dead_letter_queue_url`, `url`: for the outputs alone
+    - `visibility_timeout`: its visibility timeout in seconds, as it is: at least what `visibility_timeout` would be
+  EOT
+  type = object({
+    arn                   = string
+    dead_letter_queue_arn = string
+    dead_letter_queue_url = optional(string)
+    url                   = optional(string)
+    visibility_timeout    = number
+  })
+  default = null
+
+  validation {
+    condition     = var.queue == null ? true : alltrue([for arn in [var.queue.arn, var.queue.dead_letter_queue_arn] : can(regex("^arn:[a-z-]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+(\\.fifo)?$", arn))])
+    error_message = "queue.arn is ${join("", var.queue[*].arn)} and queue.dead_letter_queue_arn ${join("", var.queue[*].dead_letter_queue_arn)}: give ARNs of SQS queues, arn:aws:sqs:<region>:<account>:<name>."
+  }
+
+  validation {
+    condition     = var.queue == null ? true : endswith(var.queue.arn, ".fifo") == var.fifo
+    error_message = "queue.arn is ${join("", var.queue[*].arn)} with fifo = ${var.fifo}: the name of a FIFO queue ends in .fifo, and no other does. Set fifo = ${!var.fifo}, or give the other queue."
+  }
+
+  validation {
+    condition     = var.queue == null ? true : var.queue.visibility_timeout >= local.least_visibility_timeout
+    error_message = "queue.visibility_timeout is ${join("", var.queue[*].visibility_timeout)}: with bridge \"${var.bridge}\" a message could be delivered again while it is in hand. It takes ${lookup(local.visibility_terms, var.bridge, "")}. Set the queue's to ${local.least_visibility_timeout} or more, and say so here."
+  }
+
+  validation {
+    condition     = var.queue == null ? true : length(local.inputs_of_own_queue) == 0
+    error_message = "queue is given together with ${join(", ", local.inputs_of_own_queue)}, which would be ignored: the queue comes from outside. Set it there, and remove it here."
+  }
+}
+
 variable "reply_function_arn" {
   description = "ARN of the alias of a function through which the durable function may report to who sent a message: `reply_function_arn` of `websocket-ingress`. It finds it in REPLY_FUNCTION_ARN and may invoke it. The sample reports progress and result to senders behind a WebSocket; null for no reports."
   type        = string
@@ -300,7 +381,7 @@ variable "reply_function_arn" {
   }
 
   validation {
-    condition     = var.reply_function_arn == null || !contains(local.step_keys, "reply")
+    condition     = var.reply_function_arn == null || !contains(local.most_step_keys, "reply")
     error_message = "reply_function_arn is given, and steps has the key \"reply\": both would be REPLY_FUNCTION_ARN. Rename the step."
   }
 }
@@ -334,6 +415,16 @@ variable "retention_days" {
   type        = number
   default     = 14
   nullable    = false
+}
+
+variable "role" {
+  description = <<-EOT
+    An existing execution role for the durable function, which nothing is attached to; null creates one. What it has to allow is in the
+    output `required_policy`. Not with `function`, which has a role.
+    - `arn`: its ARN, which may be known only after apply: therefore an object
+  EOT
+  type        = object({ arn = string })
+  default     = null
 }
 
 variable "runtime" {
@@ -384,7 +475,7 @@ variable "sideline" {
 }
 
 variable "source_dir" {
-  description = "Folder with the durable function: the handler's file and, if any, requirements.txt. Null deploys the sample pipeline with its three steps and its table."
+  description = "Folder with the durable function: the handler's file and, if any, requirements.txt. Null deploys the sample pipeline with its three steps and its table, unless `function` is given."
   type        = string
   default     = null
 }
@@ -430,11 +521,6 @@ variable "steps" {
   validation {
     condition     = var.bridge != "dispatcher" || !contains(keys(var.steps == null ? {} : var.steps), "dispatcher")
     error_message = "steps has the key \"dispatcher\", which with bridge \"dispatcher\" is the name of the module's own function. Rename it."
-  }
-
-  validation {
-    condition     = var.steps == null || var.source_dir != null || length(setsubtract(["validate", "transform", "store"], keys(var.steps == null ? {} : var.steps))) == 0
-    error_message = "steps lacks ${join(", ", setsubtract(["validate", "transform", "store"], flatten([for steps in var.steps[*] : keys(steps)])))}, which the sample pipeline invokes. Add it, leave steps out, or set source_dir to a pipeline of your own."
   }
 }
 

@@ -2,11 +2,12 @@
 
 The names are the root module's: queue ``<name>``, ``<name>-dlq``, ``<name>-failed`` (main.tf, modules/queue), with
 ``sideline`` also ``<name>-backlog`` and ``<name>-backlog-dlq`` (modules/dispatcher), function ``<name>`` with alias ``live``
-(modules/durable-function).
+(modules/durable-function). A queue that the root was given has other names, and so has its dead-letter queue: existing.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from durable_ops.clients import Clients
 from durable_ops.errors import Exit, OpsError, code_of
+from durable_ops.existing import bridged_queue, dead_letter_queue
 from durable_ops.names import stack_name
 from durable_ops.queue import Queue
 
@@ -54,8 +56,15 @@ class Stack:
 
     @cached_property
     def source(self) -> Queue:
-        """The queue that takes the messages."""
-        return self._find(self.name, self.name + _FIFO)
+        """The queue that takes the messages: the stack's own, else the one that it was given."""
+        return self._find(self.name, self.name + _FIFO, elsewhere=self._given)
+
+    def _given(self) -> Queue | None:
+        return bridged_queue(self.name, ALIAS, self._clients)
+
+    def _given_up(self) -> Queue | None:
+        source = self._look_up(self.name, self.name + _FIFO) or self._given()
+        return None if source is None else dead_letter_queue(source, self._clients)
 
     def came_from(self, kind: Kind) -> Queue:
         """The queue that gave the dead letters of ``kind`` up. Raises OpsError (NOT_FOUND)."""
@@ -64,7 +73,8 @@ class Stack:
     def dead_letters(self, kind: Kind) -> Queue:
         """The queue of this kind. Raises OpsError (NOT_FOUND) if the stack has none, or there is no such stack."""
         if kind is not Kind.BACKLOG:
-            return self._find(*self._names(kind))
+            elsewhere = self._given_up if kind is Kind.DLQ else None
+            return self._find(*self._names(kind), elsewhere=elsewhere)
         if (found := self._look_up(*self._names(kind))) is None:
             raise OpsError(
                 f"There is no queue {self.name}-{kind} in {self.sqs.meta.region_name}.",
@@ -84,8 +94,9 @@ class Stack:
         name = f"{self.name}-{kind}"
         return (name, name + _FIFO) if kind is Kind.DLQ else (name,)
 
-    def _find(self, *names: str) -> Queue:
-        if (found := self._look_up(*names)) is None:
+    def _find(self, *names: str, elsewhere: Callable[[], Queue | None] | None = None) -> Queue:
+        found = self._look_up(*names) or (elsewhere() if elsewhere else None)
+        if found is None:
             region = self.sqs.meta.region_name
             raise OpsError(
                 f'There is no stack "{self.name}" in {region}: no queue {" or ".join(names)}.',

@@ -14,5 +14,6 @@ module "role" {
   log_retention_days    = var.log_retention_days
   permissions_boundary  = var.permissions_boundary
   policy_statements     = var.policy_statements
+  role                  = var.role
   tags                  = var.tags
 }

@@ -10,6 +10,11 @@ output "arn" {
   depends_on  = [aws_cloudformation_stack.this]
 }
 
+output "dead_letter_queue_arn" {
+  description = "ARN of the queue for the events of executions that failed; null if they are lost."
+  value       = var.dead_letter_queue_arn
+}
+
 output "execution_timeout" {
   description = "Seconds that a whole execution may take; bridges check it."
   value       = var.execution_timeout
@@ -31,14 +36,34 @@ output "name" {
   depends_on  = [aws_cloudformation_stack.this]
 }
 
+output "required_policy" {
+  description = "What the execution role has to allow, as the JSON of a policy: for who owns the role that `role` names."
+  value       = module.role.required_policy
+}
+
+output "reserved_concurrency" {
+  description = "Concurrent invocations kept for the function; -1 for no reservation."
+  value       = var.reserved_concurrency
+}
+
 output "role_arn" {
   description = "ARN of the execution role."
   value       = module.role.role_arn
 }
 
+output "role_managed" {
+  description = "Whether the role is the module's own. With `role` it is not, and what a mapping needs is for its owner to add."
+  value       = var.role == null
+}
+
 output "role_name" {
   description = "Name of the execution role, known once its permissions are in place; a mapping adds its own."
   value       = module.role.role_name
+}
+
+output "timeout" {
+  description = "Seconds that one invocation may take; a mapping checks it."
+  value       = var.timeout
 }
 
 output "version" {

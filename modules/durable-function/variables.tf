@@ -207,6 +207,15 @@ variable "retention_days" {
   }
 }
 
+variable "role" {
+  description = <<-EOT
+    An existing execution role, which nothing is attached to; null creates one. What it has to allow is in the output `required_policy`.
+    - `arn`: its ARN, which may be known only after apply: therefore an object. Checked by `execution-role`.
+  EOT
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "runtime" {
   description = "Lambda runtime: python3.13 or python3.14, the Python runtimes that have durable functions."
   type        = string

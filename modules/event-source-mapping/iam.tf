@@ -20,15 +20,20 @@ locals {
   )
 }
 
-# Lambda polls with the function's own role. A policy of its own: the mapping comes and goes with what it needs, and
-# whoever owns the role need not know of it.
-resource "aws_iam_role_policy" "this" {
-  name = "read-${element(split(":", var.source_queue_arn), 5)}"
-  role = var.role_name
-
+locals {
   # Statements differ in shape and a list has one element type: hence the detour over their JSON.
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = [for statement in local.statements : jsondecode(statement)]
   })
+}
+
+# Lambda polls with the function's own role. A policy of its own: the mapping comes and goes with what it needs, and
+# whoever owns the role need not know of it.
+resource "aws_iam_role_policy" "this" {
+  count = var.attach_policy ? 1 : 0
+
+  name   = "read-${element(split(":", var.source_queue_arn), 5)}"
+  role   = var.role_name
+  policy = local.policy
 }

@@ -1,3 +1,10 @@
+variable "attach_policy" {
+  description = "Attach what the mapping needs to the role `role_name`; false leaves it to the role's owner: it is in the output `required_policy`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "batch_size" {
   description = "Most messages in one invocation: up to 10000, on a FIFO queue 10."
   type        = number

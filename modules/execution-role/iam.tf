@@ -55,13 +55,19 @@ locals {
   ]
 }
 
-resource "aws_iam_role_policy" "this" {
-  name = "execution"
-  role = aws_iam_role.this.name
-
+locals {
   # Statements differ in shape and a list has one element type: hence the detour over their JSON.
   policy = jsonencode({
     Version   = "2012-10-17"
     Statement = [for statement in concat(local.own_statements, local.further_statements) : jsondecode(statement)]
   })
+}
+
+# Not on a role from outside: it is others' to change.
+resource "aws_iam_role_policy" "this" {
+  count = var.role == null ? 1 : 0
+
+  name   = "execution"
+  role   = aws_iam_role.this[0].name
+  policy = local.policy
 }

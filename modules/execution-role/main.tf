@@ -15,6 +15,8 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
+  count = var.role == null ? 1 : 0
+
   name                 = local.role_name
   description          = "Execution role of the Lambda function ${var.function_name}"
   permissions_boundary = var.permissions_boundary

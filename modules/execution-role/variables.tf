@@ -109,6 +109,26 @@ variable "policy_statements" {
   }
 }
 
+variable "role" {
+  description = <<-EOT
+    An existing role for the function, which nothing is attached to; null creates one. What it has to allow is in the output
+    `required_policy`, and lambda.amazonaws.com must be trusted to assume it.
+    - `arn`: its ARN, which may be known only after apply: therefore an object
+  EOT
+  type        = object({ arn = string })
+  default     = null
+
+  validation {
+    condition     = var.role == null ? true : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.role.arn))
+    error_message = "role.arn is ${join("", var.role[*].arn)}: give the ARN of a role, arn:aws:iam::<account>:role/<name>, not its name."
+  }
+
+  validation {
+    condition     = var.role == null || var.permissions_boundary == null
+    error_message = "permissions_boundary is given together with role: the boundary of an existing role is its owner's to set. Remove one of them."
+  }
+}
+
 variable "tags" {
   description = "Tags of the role and of the log group."
   type        = map(string)

@@ -72,5 +72,6 @@ module "role" {
   log_retention_days    = var.log_retention_days
   permissions_boundary  = var.permissions_boundary
   policy_statements     = concat(local.destination_statements, var.policy_statements)
+  role                  = var.role
   tags                  = var.tags
 }

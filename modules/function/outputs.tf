@@ -20,9 +20,19 @@ output "name" {
   value       = aws_lambda_function.this.function_name
 }
 
+output "required_policy" {
+  description = "What the execution role has to allow, as the JSON of a policy: for who owns the role that `role` names."
+  value       = module.role.required_policy
+}
+
 output "role_arn" {
   description = "ARN of the execution role."
   value       = module.role.role_arn
+}
+
+output "role_managed" {
+  description = "Whether the role is the module's own. With `role` it is not, and what a mapping needs is for its owner to add."
+  value       = var.role == null
 }
 
 output "role_name" {

@@ -249,6 +249,15 @@ variable "reserved_concurrency" {
   }
 }
 
+variable "role" {
+  description = <<-EOT
+    An existing execution role, which nothing is attached to; null creates one. What it has to allow is in the output `required_policy`.
+    - `arn`: its ARN, which may be known only after apply: therefore an object. Checked by `execution-role`.
+  EOT
+  type        = object({ arn = string })
+  default     = null
+}
+
 variable "runtime" {
   description = "Lambda runtime, e.g. python3.13. AWS provider 5.x knows none above python3.13."
   type        = string

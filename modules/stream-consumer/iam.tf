@@ -96,12 +96,7 @@ locals {
   )
 }
 
-# Lambda polls, and sends what failed, with the function's own role. A policy of its own: the mapping comes and goes with
-# what it needs, and whoever owns the role need not know of it.
-resource "aws_iam_role_policy" "this" {
-  name = "consume-${var.name}"
-  role = var.role_name
-
+locals {
   # Statements differ in shape and a list has one element type: hence the detour over their JSON.
   policy = jsonencode({
     Version = "2012-10-17"
@@ -109,4 +104,14 @@ resource "aws_iam_role_policy" "this" {
       for statement in concat(local.source_statements, local.destination_statements) : jsondecode(statement)
     ]
   })
+}
+
+# Lambda polls, and sends what failed, with the function's own role. A policy of its own: the mapping comes and goes with
+# what it needs, and whoever owns the role need not know of it.
+resource "aws_iam_role_policy" "this" {
+  count = var.attach_policy ? 1 : 0
+
+  name   = "consume-${var.name}"
+  role   = var.role_name
+  policy = local.policy
 }

@@ -17,6 +17,13 @@ variable "allow_unlimited_retries" {
   nullable    = false
 }
 
+variable "attach_policy" {
+  description = "Attach what the mapping needs to the role `role_name`; false leaves it to the role's owner: it is in the output `required_policy`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "batch_size" {
   description = "Most records in one invocation, all of one shard: 1 to 10000, 6 MB at most."
   type        = number

@@ -38,12 +38,12 @@ run "minimal" {
   }
 
   assert {
-    condition     = aws_iam_role_policy.this.role == var.role_name && aws_iam_role_policy.this.name == "read-orders"
+    condition     = aws_iam_role_policy.this[0].role == var.role_name && aws_iam_role_policy.this[0].name == "read-orders"
     error_message = "The function's role gets a policy of its own for the queue."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement == [{ Sid = "ReadQueue", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = [var.source_queue_arn] }]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement == [{ Sid = "ReadQueue", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = [var.source_queue_arn] }]
     error_message = "It reads this queue and nothing else."
   }
 }
@@ -87,7 +87,7 @@ run "fifo" {
   }
 
   assert {
-    condition     = aws_iam_role_policy.this.name == "read-orders.fifo"
+    condition     = aws_iam_role_policy.this[0].name == "read-orders.fifo"
     error_message = "The policy has the queue's name."
   }
 }
@@ -129,7 +129,7 @@ run "filters" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_iam_role_policy.this.policy).Statement) == 1
+    condition     = length(jsondecode(aws_iam_role_policy.this[0].policy).Statement) == 1
     error_message = "The role needs no key for the patterns."
   }
 }
@@ -146,7 +146,7 @@ run "own_key" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Condition.StringEquals["kms:ViaService"] == ["sqs.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Condition.StringEquals["kms:ViaService"] == ["sqs.eu-west-1.amazonaws.com"]
     error_message = "The role decrypts messages through SQS."
   }
 
@@ -730,4 +730,21 @@ run "refuses_visibility_below_execution_and_window" {
   }
 
   expect_failures = [var.visibility_timeout]
+}
+
+run "policy_left_to_the_owner_of_the_role" {
+  command = plan
+
+  module {
+    source = "./modules/event-source-mapping"
+  }
+
+  variables {
+    attach_policy = false
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.this) == 0 && length(jsondecode(output.required_policy).Statement) > 0
+    error_message = "Nothing is attached, and the output says what the role has to allow."
+  }
 }

@@ -14,17 +14,17 @@ run "plain" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_iam_role_policy.this.policy).Statement) == 1
+    condition     = length(jsondecode(aws_iam_role_policy.this[0].policy).Statement) == 1
     error_message = "A plain function may only write its logs."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Resource == ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/orders:*"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[0].Resource == ["arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/orders:*"]
     error_message = "Logs of this function alone."
   }
 
   assert {
-    condition     = aws_iam_role.this.name == "orders-eu-west-1"
+    condition     = aws_iam_role.this[0].name == "orders-eu-west-1"
     error_message = "The role's name has the region."
   }
 
@@ -33,6 +33,63 @@ run "plain" {
     error_message = "The log group is Lambda's, with retention."
   }
 
+}
+
+run "role_from_outside" {
+  command = plan
+
+  module {
+    source = "./modules/execution-role"
+  }
+
+  variables {
+    role    = { arn = "arn:aws:iam::123456789012:role/platform/orders" }
+    durable = true
+  }
+
+  assert {
+    condition     = length(aws_iam_role.this) + length(aws_iam_role_policy.this) == 0
+    error_message = "An existing role is left as it is."
+  }
+
+  assert {
+    condition     = output.role_arn == var.role.arn && output.role_name == "orders" && aws_cloudwatch_log_group.this.name == "/aws/lambda/orders"
+    error_message = "It is the function's role, whose name is without its path; the log group is made in any case."
+  }
+
+  assert {
+    condition     = jsondecode(output.required_policy).Statement[*].Sid == ["WriteLogs", "CheckpointExecutions"]
+    error_message = "Its owner reads what it has to allow."
+  }
+}
+
+run "role_by_name" {
+  command = plan
+
+  module {
+    source = "./modules/execution-role"
+  }
+
+  variables {
+    role = { arn = "orders" }
+  }
+
+  expect_failures = [var.role]
+}
+
+run "boundary_of_a_role_from_outside" {
+  command = plan
+
+  module {
+    source = "./modules/execution-role"
+  }
+
+  variables {
+    role                 = { arn = "arn:aws:iam::123456789012:role/orders" }
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  expect_failures = [var.role]
 }
 
 run "durable" {
@@ -47,12 +104,12 @@ run "durable" {
   }
 
   assert {
-    condition     = one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "CheckpointExecutions"]).Resource == ["arn:aws:lambda:eu-west-1:123456789012:function:orders:*"]
+    condition     = one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "CheckpointExecutions"]).Resource == ["arn:aws:lambda:eu-west-1:123456789012:function:orders:*"]
     error_message = "Checkpoints are authorised below the function's versions."
   }
 
   assert {
-    condition     = toset(one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "CheckpointExecutions"]).Action) == toset(["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"])
+    condition     = toset(one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "CheckpointExecutions"]).Action) == toset(["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"])
     error_message = "The two checkpoint actions, in the singular."
   }
 
@@ -70,7 +127,7 @@ run "dead_letters" {
   }
 
   assert {
-    condition     = one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "SendDeadLetters"]).Resource == ["arn:aws:sqs:eu-west-1:123456789012:failed"] && one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "SendDeadLetters"]).Action == ["sqs:SendMessage"]
+    condition     = one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "SendDeadLetters"]).Resource == ["arn:aws:sqs:eu-west-1:123456789012:failed"] && one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "SendDeadLetters"]).Action == ["sqs:SendMessage"]
     error_message = "Lambda sends with the function's role."
   }
 
@@ -89,7 +146,7 @@ run "own_key" {
   }
 
   assert {
-    condition     = toset(one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "UseKey"]).Condition.StringEquals["kms:ViaService"]) == toset(["lambda.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com"])
+    condition     = toset(one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "UseKey"]).Condition.StringEquals["kms:ViaService"]) == toset(["lambda.eu-west-1.amazonaws.com", "dynamodb.eu-west-1.amazonaws.com"])
     error_message = "The key is used through the named services only."
   }
 
@@ -113,22 +170,22 @@ run "own_statements" {
   }
 
   assert {
-    condition     = one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "Read"]).Condition.StringEquals == { "aws:PrincipalTag/team" = ["a", "b"], "aws:SourceVpc" = ["vpc-1"] }
+    condition     = one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "Read"]).Condition.StringEquals == { "aws:PrincipalTag/team" = ["a", "b"], "aws:SourceVpc" = ["vpc-1"] }
     error_message = "Conditions with one operator are joined."
   }
 
   assert {
-    condition     = one([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if try(s.Sid, "") == "Read"]).Condition.Bool["aws:SecureTransport"] == ["true"]
+    condition     = one([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if try(s.Sid, "") == "Read"]).Condition.Bool["aws:SecureTransport"] == ["true"]
     error_message = "Each operator has its own conditions."
   }
 
   assert {
-    condition     = length([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s if s.Effect == "Deny"]) == 1
+    condition     = length([for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s if s.Effect == "Deny"]) == 1
     error_message = "Deny is passed on."
   }
 
   assert {
-    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary
+    condition     = aws_iam_role.this[0].permissions_boundary == var.permissions_boundary
     error_message = "The boundary is attached."
   }
 
@@ -203,7 +260,7 @@ run "key_for_the_logs_alone" {
   }
 
   assert {
-    condition     = [for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Sid] == ["WriteLogs"] && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    condition     = [for s in jsondecode(aws_iam_role_policy.this[0].policy).Statement : s.Sid] == ["WriteLogs"] && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
     error_message = "Without a service the role must not use the key; the log group must."
   }
 }

@@ -136,5 +136,5 @@ run "refuses_batch_whose_reports_are_too_many" {
     max_message_size = 1024
   }
 
-  expect_failures = [var.batch_size]
+  expect_failures = [output.function_alias_arn]
 }

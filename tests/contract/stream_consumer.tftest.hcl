@@ -52,12 +52,12 @@ run "kinesis" {
   }
 
   assert {
-    condition     = aws_iam_role_policy.this.role == var.role_name && aws_iam_role_policy.this.name == "consume-orders"
+    condition     = aws_iam_role_policy.this[0].role == var.role_name && aws_iam_role_policy.this[0].name == "consume-orders"
     error_message = "The function's role gets a policy of its own for the stream."
   }
 
   assert {
-    condition = jsondecode(aws_iam_role_policy.this.policy).Statement == [
+    condition = jsondecode(aws_iam_role_policy.this[0].policy).Statement == [
       { Sid = "ReadStream", Effect = "Allow", Action = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"], Resource = [var.source_arn] },
       { Sid = "SendFailures", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = ["arn:aws:sqs:eu-west-1:123456789012:orders-failed"] },
     ]
@@ -110,17 +110,17 @@ run "consumer" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream", "SubscribeToShards", "SendFailures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream", "SubscribeToShards", "SendFailures"]
     error_message = "A consumer is subscribed to."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Resource == ["arn:aws:kinesis:eu-west-1:123456789012:stream/orders"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[0].Resource == ["arn:aws:kinesis:eu-west-1:123456789012:stream/orders"]
     error_message = "Retries read the stream itself."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Action == ["kinesis:SubscribeToShard"] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == [var.source_arn]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Action == ["kinesis:SubscribeToShard"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Resource == [var.source_arn]
     error_message = "It is subscribed to as this consumer."
   }
 
@@ -142,17 +142,17 @@ run "dynamodb" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream", "ListStreams", "SendFailures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream", "ListStreams", "SendFailures"]
     error_message = "It lists streams instead of shards."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[0].Action == ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"] && jsondecode(aws_iam_role_policy.this.policy).Statement[0].Resource == [var.source_arn]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[0].Action == ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[0].Resource == [var.source_arn]
     error_message = "It reads this stream."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Action == ["dynamodb:ListStreams"] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == ["arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/*"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Action == ["dynamodb:ListStreams"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Resource == ["arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/*"]
     error_message = "It lists the streams of this table."
   }
 }
@@ -170,17 +170,17 @@ run "own_keys" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream", "ReadEncryptedRecords", "SendFailures", "EncryptFailures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream", "ReadEncryptedRecords", "SendFailures", "EncryptFailures"]
     error_message = "Each key has a statement."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Action == ["kms:Decrypt"] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == [var.kms_key_arn] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Condition.StringEquals["kms:ViaService"] == ["kinesis.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Action == ["kms:Decrypt"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Resource == [var.kms_key_arn] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Condition.StringEquals["kms:ViaService"] == ["kinesis.eu-west-1.amazonaws.com"]
     error_message = "The role decrypts records through Kinesis."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[3].Action == ["kms:GenerateDataKey", "kms:Decrypt"] && jsondecode(aws_iam_role_policy.this.policy).Statement[3].Resource == [var.destination_kms_key_arn] && jsondecode(aws_iam_role_policy.this.policy).Statement[3].Condition.StringEquals["kms:ViaService"] == ["sqs.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[3].Action == ["kms:GenerateDataKey", "kms:Decrypt"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[3].Resource == [var.destination_kms_key_arn] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[3].Condition.StringEquals["kms:ViaService"] == ["sqs.eu-west-1.amazonaws.com"]
     error_message = "The role encrypts failures through SQS."
   }
 
@@ -203,7 +203,7 @@ run "own_key_of_a_table" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["dynamodb.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["dynamodb.eu-west-1.amazonaws.com"]
     error_message = "The role decrypts changes through DynamoDB."
   }
 }
@@ -231,7 +231,7 @@ run "existing_queue" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1] == { Sid = "SendFailures", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [var.on_failure_destination_arn] }
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1] == { Sid = "SendFailures", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [var.on_failure_destination_arn] }
     error_message = "The role may send there."
   }
 }
@@ -250,17 +250,17 @@ run "existing_topic" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream", "PublishFailures", "EncryptFailures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream", "PublishFailures", "EncryptFailures"]
     error_message = "The role may publish, and no more."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Action == ["sns:Publish"] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == [var.on_failure_destination_arn]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Action == ["sns:Publish"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Resource == [var.on_failure_destination_arn]
     error_message = "It publishes to this topic."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[2].Action == ["kms:GenerateDataKey", "kms:Decrypt"] && jsondecode(aws_iam_role_policy.this.policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["sns.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[2].Action == ["kms:GenerateDataKey", "kms:Decrypt"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[2].Condition.StringEquals["kms:ViaService"] == ["sns.eu-west-1.amazonaws.com"]
     error_message = "It encrypts through SNS."
   }
 }
@@ -279,22 +279,22 @@ run "existing_bucket" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream", "WriteFailures", "FindBucketOfFailures", "EncryptFailures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream", "WriteFailures", "FindBucketOfFailures", "EncryptFailures"]
     error_message = "The role may write, find the bucket, and no more."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[1].Action == ["s3:PutObject"] && jsondecode(aws_iam_role_policy.this.policy).Statement[1].Resource == ["arn:aws:s3:::failures/*"] && jsondecode(aws_iam_role_policy.this.policy).Statement[2].Action == ["s3:ListBucket"] && jsondecode(aws_iam_role_policy.this.policy).Statement[2].Resource == ["arn:aws:s3:::failures"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Action == ["s3:PutObject"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[1].Resource == ["arn:aws:s3:::failures/*"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[2].Action == ["s3:ListBucket"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[2].Resource == ["arn:aws:s3:::failures"]
     error_message = "It writes to this bucket."
   }
 
   assert {
-    condition     = alltrue([for statement in slice(jsondecode(aws_iam_role_policy.this.policy).Statement, 1, 3) : statement.Condition.StringEquals["aws:ResourceAccount"] == ["123456789012"]])
+    condition     = alltrue([for statement in slice(jsondecode(aws_iam_role_policy.this[0].policy).Statement, 1, 3) : statement.Condition.StringEquals["aws:ResourceAccount"] == ["123456789012"]])
     error_message = "The bucket is of this account."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[3].Action == ["kms:GenerateDataKey"] && jsondecode(aws_iam_role_policy.this.policy).Statement[3].Condition.StringEquals["kms:ViaService"] == ["s3.eu-west-1.amazonaws.com"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[3].Action == ["kms:GenerateDataKey"] && jsondecode(aws_iam_role_policy.this[0].policy).Statement[3].Condition.StringEquals["kms:ViaService"] == ["s3.eu-west-1.amazonaws.com"]
     error_message = "It encrypts through S3."
   }
 }
@@ -322,7 +322,7 @@ run "discarding_failures" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid == ["ReadStream"]
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["ReadStream"]
     error_message = "The role may read the stream and nothing else."
   }
 }
@@ -510,7 +510,7 @@ run "filters" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_iam_role_policy.this.policy).Statement) == 2
+    condition     = length(jsondecode(aws_iam_role_policy.this[0].policy).Statement) == 2
     error_message = "The role needs no key for the patterns."
   }
 }
@@ -1384,4 +1384,21 @@ run "refuses_a_window_as_long_as_the_age" {
   }
 
   expect_failures = [var.batching_window]
+}
+
+run "policy_left_to_the_owner_of_the_role" {
+  command = plan
+
+  module {
+    source = "./modules/stream-consumer"
+  }
+
+  variables {
+    attach_policy = false
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.this) == 0 && length(jsondecode(output.required_policy).Statement) > 0
+    error_message = "Nothing is attached, and the output says what the role has to allow."
+  }
 }
