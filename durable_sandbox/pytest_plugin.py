@@ -12,6 +12,9 @@ Fixtures (all of session scope, so one sandbox a pytest-xdist worker, on a port 
   A stack lives in the sandbox of one worker, so run such tests with ``-n N --dist loadfile`` and apply a stack in one
   file only.
 
+- ``sandbox_stack``: applies a root module to the sandbox and returns the handle on it. ``Sandbox.eventually`` waits for
+  what the stack does.
+
 Options: ``--sandbox-port N`` uses a sandbox that runs already, ``--sandbox-real-time`` starts one without skipping waits.
 
 Everything heavy is imported by the fixtures, so that a session that uses none pays nothing.
@@ -19,18 +22,24 @@ Everything heavy is imported by the fixtures, so that a session that uses none p
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
     import subprocess
+
+    from durable_sandbox.terraform import Terraform
+
+T = TypeVar("T")
 
 _ATTEMPTS = 3
 
@@ -100,6 +109,15 @@ class Sandbox:
         found: dict[str, Any] = report
         return found
 
+    def eventually(self, probe: Callable[[], T | None], within: float = 60, what: str = "") -> T:
+        """The first value of ``probe`` that is not None. Raises AssertionError after ``within`` seconds; ``what`` says of what."""
+        deadline = time.monotonic() + within
+        while (value := probe()) is None:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nothing within {within} s {what}".rstrip())
+            time.sleep(0.05)
+        return value
+
     def request(self, path: str, *, method: str = "GET") -> dict[str, Any]:
         """Call one of the sandbox's own routes. Raises OSError (an HTTP error too) or ValueError."""
         from durable_sandbox.cli.process import request_json  # noqa: PLC0415 - as above
@@ -156,6 +174,29 @@ def sandbox_env(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
             else:
                 patch.delenv(name, raising=False)
         yield variables
+
+
+@pytest.fixture(scope="session")
+def sandbox_stack(sandbox_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Terraform]:  # noqa: ARG001 - its effect
+    """Applies root modules: it is called with the folder, ``sandbox_stack(ROOT, observability=False)``.
+
+    Keyword arguments are the root's variables. It returns a ``durable_sandbox.terraform.Terraform``: ``output()``, ``plan()``
+    (whether anything is to change), ``apply()``, ``destroy()``. Its state is in a temporary folder and goes with the sandbox,
+    so only who tests the destroy needs one. Raises TerraformProblem, with what terraform said.
+    """
+    from durable_sandbox.terraform import Terraform  # noqa: PLC0415 - see the module's docstring
+
+    def applied(directory: Path, **variables: Any) -> Terraform:
+        texts = {
+            f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in variables.items()
+        }
+        stack = Terraform(directory, {**os.environ, **texts}, tmp_path_factory.mktemp("terraform"))
+        stack.init()
+        stack.apply()
+        return stack
+
+    return applied
 
 
 def _running(port: int) -> Sandbox:

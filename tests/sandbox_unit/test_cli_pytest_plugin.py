@@ -43,6 +43,33 @@ def test_slow(sandbox):
     import os; os.rename("pid.new", "pid")
     time.sleep(120)
 """
+APPLIES = """
+import pathlib
+import pytest
+
+ROOT = pathlib.Path(__file__).parent
+
+def test_a_stack(sandbox_stack):
+    stack = sandbox_stack(ROOT, word="yes", count_of=2, on=False)
+    assert stack.output() == {"got": ["yes", 2, False]}
+    assert not stack.plan()
+    stack.destroy()
+    assert stack.plan()
+    assert not list(ROOT.glob("*.tfstate*")) and not (ROOT / ".terraform").exists()
+
+def test_what_comes_late(sandbox):
+    answers = iter([None, None, 0])
+    assert sandbox.eventually(lambda: next(answers)) == 0
+    with pytest.raises(AssertionError, match="nothing within 0 s of rows"):
+        sandbox.eventually(lambda: None, within=0, what="of rows")
+"""
+STACK = """
+variable "word" { type = string }
+variable "count_of" { type = number }
+variable "on" { type = bool }
+resource "terraform_data" "this" { input = [var.word, var.count_of, var.on] }
+output "got" { value = terraform_data.this.output }
+"""
 UNUSED = """
 import sys
 def test_nothing_heavy_is_loaded():
@@ -79,6 +106,13 @@ def test_running_sandbox_is_used_and_left_alone(tmp_path: Path) -> None:
         assert session.returncode == 0, output
         assert int((tmp_path / "pid").read_text()) == running.pid
         assert process.find(running.port) is not None
+
+
+def test_a_stack_is_applied_and_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(STACK)
+    session = start(tmp_path, APPLIES)
+    output, _ = session.communicate(timeout=120)
+    assert session.returncode == 0, output
 
 
 def test_no_sandbox_on_the_port_named(tmp_path: Path) -> None:
