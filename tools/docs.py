@@ -1,4 +1,4 @@
-"""Write the tables of inputs and outputs of the root and of every module, from their *.tf files.
+"""Write the tables of inputs, outputs and resources of the root and of every module, from their *.tf files.
 
 ``make docs`` writes them between two markers in ``modules/<name>/README.md`` and ``docs/reference.md``;
 with ``--check`` it writes nothing and exits 1 if a file is not what it would write.
@@ -7,6 +7,7 @@ with ``--check`` it writes nothing and exits 1 if a file is not what it would wr
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
 import textwrap
@@ -19,7 +20,7 @@ import hcl2
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = Path("docs", "reference.md")
-REFERENCE_HEAD = "# Inputs and outputs of the root module\n"
+REFERENCE_HEAD = "# Inputs, outputs and resources of the root module\n"
 COMMAND = "make docs"
 BEGIN, END = "<!-- BEGIN GENERATED -->", "<!-- END GENERATED -->"
 
@@ -46,15 +47,51 @@ class Output:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource or a call of a module. ``address`` is below the module, ``instances`` a sign for count or for_each, ``file`` where it is."""
+
+    address: str
+    instances: str
+    file: str
+
+
+@functools.cache
+def parsed(file: Path) -> dict[str, Any]:
+    """What python-hcl2 makes of a file."""
+    with file.open(encoding="utf-8") as stream:
+        content: dict[str, Any] = hcl2.load(stream)
+    return content
+
+
 def blocks(directory: Path, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and body of each block of ``kind`` with one label in the *.tf files of ``directory``, by file."""
+    """First label and body of each block of ``kind`` in the *.tf files of ``directory``, by file."""
     for file in sorted(directory.glob("*.tf")):
-        with file.open(encoding="utf-8") as stream:
-            parsed = hcl2.load(stream)
-        for block in parsed.get(kind, []):
+        for block in parsed(file).get(kind, []):
             for label, body in block.items():
                 if label.startswith('"'):
                     yield label.strip('"'), body
+
+
+def resources(directory: Path) -> list[Resource]:
+    """What a module creates itself, and the modules that it calls, by address."""
+    found = []
+    for file in sorted(directory.glob("*.tf")):
+        for block in parsed(file).get("module", []):
+            found += [_resource(f"module.{_bare(name)}", body, file) for name, body in block.items()]
+        for block in parsed(file).get("resource", []):
+            for kind, named in block.items():
+                found += [_resource(f"{_bare(kind)}.{_bare(name)}", body, file) for name, body in named.items()]
+    return sorted(found, key=lambda resource: resource.address)
+
+
+def _bare(label: str) -> str:
+    return label.strip('"')
+
+
+def _resource(address: str, body: dict[str, Any], file: Path) -> Resource:
+    instances = "[0] or none" if "count" in body else "one a key" if "for_each" in body else "one"
+    return Resource(address, instances, file.name)
 
 
 def inputs(directory: Path) -> list[Input]:
@@ -140,8 +177,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def section(directory: Path) -> str:
-    """The generated part about the module in ``directory``, markers included."""
+def section(directory: Path, link: str) -> str:
+    """The generated part about the module in ``directory``, markers included; ``link`` leads to it from the document."""
     rows, types = [], []
     for variable in inputs(directory):
         is_object = "object(" in variable.type
@@ -154,7 +191,12 @@ def section(directory: Path) -> str:
             types.append(f"`{variable.name}` takes:\n\n```hcl\n{spread(variable.type)}\n```")
     results = [[f"`{output.name}`", cell(output.description)] for output in outputs(directory)]
     parts = [BEGIN, "## Inputs", table(["name", "description", "type", "default", "required"], rows), *types]
-    parts += ["## Outputs", table(["name", "description"], results), END]
+    created = [
+        [f"`{resource.address}`", resource.instances, f"[{resource.file}]({link}{resource.file})"]
+        for resource in resources(directory)
+    ]
+    parts += ["## Outputs", table(["name", "description"], results)]
+    parts += ["## Resources and modules", table(["address", "instances", "file"], created), END]
     return "\n\n".join(parts)
 
 
@@ -177,7 +219,7 @@ def main() -> int:
         targets[module / "README.md"] = (module, f"# {module.name}\n")
     stale = []
     for file, (directory, head) in targets.items():
-        wanted = document(file, head, section(directory))
+        wanted = document(file, head, section(directory, "../" if directory == ROOT else ""))
         if file.exists() and file.read_text(encoding="utf-8") == wanted:
             continue
         stale.append(file)
