@@ -74,4 +74,5 @@ $(CHECKOV)/.installed: requirements-checkov.lock
 clean: ## Stop the sandbox and delete everything that was built
 	@test ! -x $(BIN)/sandbox || $(BIN)/sandbox down || true
 	@rm -rf $(VENV) $(CHECKOV) .sandbox .terraform-build .terraform.lock.hcl .pytest_cache .mypy_cache .ruff_cache
-	@find . -name .terraform -type d -prune -exec rm -rf {} + ; find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . \( -name .terraform -o -name .terraform-build -o -name .terraform.lock.hcl -o -name tf_resources.json -o -name __pycache__ \
+	  -o -name .mypy_cache -o -name .ruff_cache \) -prune -exec rm -rf {} +

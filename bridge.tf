@@ -102,13 +102,15 @@ module "event_source_mapping" {
   source = "./modules/event-source-mapping"
   count  = var.bridge == "esm" ? 1 : 0
 
-  source_queue_arn    = local.queue.arn
-  visibility_timeout  = local.visibility_timeout
-  function_alias_arn  = local.function.alias_arn
-  function_timeout    = local.timeout
-  execution_timeout   = local.execution_timeout
-  role_name           = local.function.role_name
-  attach_policy       = local.function.role_managed
+  source_queue_arn   = local.queue.arn
+  visibility_timeout = local.visibility_timeout
+  function_alias_arn = local.function.alias_arn
+  function_timeout   = local.timeout
+  execution_timeout  = local.execution_timeout
+  role_name          = local.function.role_name
+  attach_policy      = local.function.role_managed
+  # A function of this module may use the key through SQS already, for its dead letters.
+  kms_key_arn         = var.function == null ? null : var.kms_key_arn
   enabled             = var.bridge_enabled
   batch_size          = local.batch_size
   batching_window     = var.batching_window
@@ -117,8 +119,6 @@ module "event_source_mapping" {
   maximum_concurrency = var.maximum_concurrency
   metrics             = var.observability
   tags                = var.tags
-
-  # No kms_key_arn: the durable function's role may use the key through SQS already, for its dead letters.
 }
 
 module "dispatcher" {
@@ -148,5 +148,9 @@ module "dispatcher" {
 }
 
 locals {
-  required_policies = concat(module.function[*].required_policy, module.event_source_mapping[*].required_policy)
+  # By index: a splat over a module waits for all of its outputs, so for the function, whose role is to have this first.
+  required_policies = concat(
+    var.function == null ? [module.function[0].required_policy] : [],
+    var.bridge == "esm" ? [module.event_source_mapping[0].required_policy] : [],
+  )
 }

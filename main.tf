@@ -62,13 +62,13 @@ locals {
     alias_arn             = one(module.function[*].alias_arn)
     arn                   = one(module.function[*].arn)
     dead_letter_queue_arn = module.failed_queue.arn
-    execution_timeout     = var.execution_timeout != null ? var.execution_timeout : var.bridge == "esm" ? 900 : 86400
+    execution_timeout     = local.execution_timeout
     log_group_name        = one(module.function[*].log_group_name)
     name                  = one(module.function[*].name)
     reserved_concurrency  = var.reserved_concurrency
     role_managed          = var.role == null
     role_name             = one(module.function[*].role_name)
-    timeout               = var.timeout
+    timeout               = local.timeout
     version               = one(module.function[*].version)
   }
 
@@ -90,6 +90,7 @@ locals {
       retention_days        = var.retention_days != 14
       role                  = var.role != null
       source_dir            = var.source_dir != null
+      steps                 = var.steps != null
       timeout               = var.timeout != 60
     } : input if given
   ]

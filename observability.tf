@@ -88,7 +88,7 @@ module "observability" {
 
 locals {
   # A function from outside may have a queue of its own for them.
-  failed_queue_name = var.function == null || var.bridge == "esm" ? module.failed_queue.name : element(split(":", var.function.dead_letter_queue_arn), 5)
+  failed_queue_name = var.function == null ? module.failed_queue.name : var.function.dead_letter_queue_arn == null ? module.failed_queue.name : element(split(":", var.function.dead_letter_queue_arn), 5)
 
   alarm_thresholds = [
     "async_age_percent", "async_events_dropped", "backlog_age_seconds", "concurrency_percent", "dead_letters",

@@ -49,12 +49,12 @@ output "dashboard_name" {
 }
 
 output "dead_letter_queue_arn" {
-  description = "ARN of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
+  description = "ARN of `<name>-dlq`, with `queue` as given there: messages for which no execution could be started; with bridge esm also those that kept failing."
   value       = local.queue.dead_letter_arn
 }
 
 output "dead_letter_queue_url" {
-  description = "URL of `<name>-dlq`: messages for which no execution could be started; with bridge esm also those that kept failing."
+  description = "URL of `<name>-dlq`, with `queue` as given there: messages for which no execution could be started; with bridge esm also those that kept failing."
   value       = local.queue.dead_letter_url
 }
 
@@ -74,12 +74,12 @@ output "event_source_mapping_uuid" {
 }
 
 output "failed_queue_arn" {
-  description = "ARN of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED."
+  description = "ARN of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED. With `function` empty unless it is its dead-letter queue."
   value       = module.failed_queue.arn
 }
 
 output "failed_queue_url" {
-  description = "URL of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED."
+  description = "URL of `<name>-failed`: events whose execution was started asynchronously (pipe, dispatcher, by hand) and ended FAILED, TIMED_OUT or STOPPED. With `function` empty unless it is its dead-letter queue."
   value       = module.failed_queue.url
 }
 
@@ -172,6 +172,17 @@ output "pipe_name" {
 output "queue_arn" {
   description = "ARN of the queue that takes the messages."
   value       = local.queue.arn
+
+  # Not validations of `queue`, on which `failed_queue_arn` would depend, and with it a `function` from outside.
+  precondition {
+    condition     = var.queue == null ? true : var.queue.max_message_size <= var.max_message_size
+    error_message = "queue.max_message_size is ${jsonencode(one(var.queue[*].max_message_size))}, more than max_message_size (${var.max_message_size}), by which is checked that the event of a failed execution fits into ${var.name}-failed. Lower the queue's, or raise max_message_size."
+  }
+
+  precondition {
+    condition     = var.queue == null ? true : element(split(":", var.queue.arn), 3) == data.aws_region.current.id
+    error_message = "queue.arn is ${jsonencode(one(var.queue[*].arn))}, and this Region is ${data.aws_region.current.id}: a bridge reads queues of its own Region. Give a queue from here."
+  }
 }
 
 output "queue_url" {

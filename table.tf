@@ -1,7 +1,3 @@
-data "aws_caller_identity" "current" {}
-data "aws_partition" "current" {}
-data "aws_region" "current" {}
-
 locals {
   table_arn = join(":", [
     "arn", data.aws_partition.current.partition, "dynamodb", data.aws_region.current.id,

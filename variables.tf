@@ -122,11 +122,13 @@ variable "filter_patterns" {
 variable "function" {
   description = <<-EOT
     A durable function from outside, in place of one that this module makes from `source_dir`: `function = module.x` takes the
-    outputs of `durable-function` or `durable-function-native`. Give it `failed_queue_arn` of this module as `dead_letter_queue_arn`,
-    and what it is to invoke: of `steps`, which are none unless given, it finds the ARNs in `step_function_arns`.
+    outputs of `durable-function` or `durable-function-native`. What it invokes it brings along (`function`), for `steps` belong to
+    a function of this module. It may take `failed_queue_arn`, for its `dead_letter_queue_arn`, and `artifact_bucket` of this module;
+    other outputs depend on it. With `kms_key_arn` it needs the same key, to send to `<name>-failed`. `durable-ops` knows it by
+    `name`, and its dead letters by `<name>-failed`: call it so. Given to a stack that has a function, it deletes that one.
     - `alias_arn`: alias that the bridge invokes
     - `arn`: its ARN, unqualified
-    - `dead_letter_queue_arn`: queue for the events of its failed executions; null with bridge esm alone
+    - `dead_letter_queue_arn`: queue for the events of its failed executions, which is watched; null with bridge esm alone
     - `execution_timeout`: seconds that a whole execution may take
     - `log_group_name`: name of its log group, for the output
     - `name`: its name
@@ -158,12 +160,12 @@ variable "function" {
 
   validation {
     condition     = var.function == null || var.bridge != "esm" ? true : var.function.execution_timeout <= 900
-    error_message = "function.execution_timeout is ${join("", var.function[*].execution_timeout)} with bridge \"esm\": the mapping waits for the whole execution, 900 seconds at most. Set it to 900 or less, or use bridge = \"dispatcher\" or \"pipe\"."
+    error_message = "function.execution_timeout is ${jsonencode(one(var.function[*].execution_timeout))} with bridge \"esm\": the mapping waits for the whole execution, 900 seconds at most. Set it to 900 or less, or use bridge = \"dispatcher\" or \"pipe\"."
   }
 
   validation {
     condition     = var.function == null || var.bridge != "esm" ? true : var.function.reserved_concurrency < 0 ? true : var.maximum_concurrency == null ? false : var.maximum_concurrency <= var.function.reserved_concurrency
-    error_message = "function.reserved_concurrency is ${join("", var.function[*].reserved_concurrency)} with bridge \"esm\": the mapping would poll beyond it, and messages that never ran would end in the dead-letter queue. Set maximum_concurrency to it or less (2 at the least), or reserve none."
+    error_message = "function.reserved_concurrency is ${jsonencode(one(var.function[*].reserved_concurrency))} with bridge \"esm\": the mapping would poll beyond it, and messages that never ran would end in the dead-letter queue. Set maximum_concurrency to it or less (2 at the least), or reserve none."
   }
 }
 
@@ -335,15 +337,18 @@ variable "python" {
 variable "queue" {
   description = <<-EOT
     An existing queue that takes the messages; null creates `<name>` and `<name>-dlq`. Encrypted by SQS itself or with `kms_key_arn`.
+    Given to a stack that has a queue, it deletes that one, with its messages.
     - `arn`: its ARN; with `fifo` of a FIFO queue
     - `dead_letter_queue_arn`: the queue that its redrive policy names, without which a message that cannot be started is lost
     - `dead_letter_queue_url`, `url`: for the outputs alone
+    - `max_message_size`: the largest message in bytes that it takes, as it is: at most the input `max_message_size`
     - `visibility_timeout`: its visibility timeout in seconds, as it is: at least what `visibility_timeout` would be
   EOT
   type = object({
     arn                   = string
     dead_letter_queue_arn = string
     dead_letter_queue_url = optional(string)
+    max_message_size      = number
     url                   = optional(string)
     visibility_timeout    = number
   })
@@ -351,17 +356,17 @@ variable "queue" {
 
   validation {
     condition     = var.queue == null ? true : alltrue([for arn in [var.queue.arn, var.queue.dead_letter_queue_arn] : can(regex("^arn:[a-z-]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+(\\.fifo)?$", arn))])
-    error_message = "queue.arn is ${join("", var.queue[*].arn)} and queue.dead_letter_queue_arn ${join("", var.queue[*].dead_letter_queue_arn)}: give ARNs of SQS queues, arn:aws:sqs:<region>:<account>:<name>."
+    error_message = "queue.arn is ${jsonencode(one(var.queue[*].arn))} and queue.dead_letter_queue_arn ${jsonencode(one(var.queue[*].dead_letter_queue_arn))}: give ARNs of SQS queues, arn:aws:sqs:<region>:<account>:<name>."
   }
 
   validation {
     condition     = var.queue == null ? true : endswith(var.queue.arn, ".fifo") == var.fifo
-    error_message = "queue.arn is ${join("", var.queue[*].arn)} with fifo = ${var.fifo}: the name of a FIFO queue ends in .fifo, and no other does. Set fifo = ${!var.fifo}, or give the other queue."
+    error_message = "queue.arn is ${jsonencode(one(var.queue[*].arn))} with fifo = ${var.fifo}: the name of a FIFO queue ends in .fifo, and no other does. Set fifo = ${!var.fifo}, or give the other queue."
   }
 
   validation {
     condition     = var.queue == null ? true : var.queue.visibility_timeout >= local.least_visibility_timeout
-    error_message = "queue.visibility_timeout is ${join("", var.queue[*].visibility_timeout)}: with bridge \"${var.bridge}\" a message could be delivered again while it is in hand. It takes ${lookup(local.visibility_terms, var.bridge, "")}. Set the queue's to ${local.least_visibility_timeout} or more, and say so here."
+    error_message = "queue.visibility_timeout is ${jsonencode(one(var.queue[*].visibility_timeout))}: with bridge \"${var.bridge}\" a message could be delivered again while it is in hand. It takes ${lookup(local.visibility_terms, var.bridge, "")}. Set the queue's to ${local.least_visibility_timeout} or more, and say so here."
   }
 
   validation {

@@ -68,7 +68,7 @@ class Stack:
 
     def came_from(self, kind: Kind) -> Queue:
         """The queue that gave the dead letters of ``kind`` up. Raises OpsError (NOT_FOUND)."""
-        return self._find(f"{self.name}-{_BACKLOG}") if kind is Kind.BACKLOG else self.source
+        return self._find(f"{self.source.name}-{_BACKLOG}") if kind is Kind.BACKLOG else self.source
 
     def dead_letters(self, kind: Kind) -> Queue:
         """The queue of this kind. Raises OpsError (NOT_FOUND) if the stack has none, or there is no such stack."""
@@ -91,6 +91,8 @@ class Stack:
         return [(Kind.DLQ, dlq), *beside, (Kind.FAILED, failed)]
 
     def _names(self, kind: Kind) -> tuple[str, ...]:
+        if kind is Kind.BACKLOG:  # named after the queue that it is the backlog of, which may be an existing one
+            return (f"{self.source.name}-{kind}",)
         name = f"{self.name}-{kind}"
         return (name, name + _FIFO) if kind is Kind.DLQ else (name,)
 

@@ -138,9 +138,14 @@ def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def started(directory: Path, *, real_time: bool = False, iam: bool = True) -> Iterator[Sandbox]:
-    """A sandbox of its own, for tests that reset it or need it alone; its log goes to ``directory``."""
-    running = _start(directory, real_time=real_time, iam=iam)
+def started(
+    directory: Path, *, real_time: bool = False, iam: bool = True, time_scale: float = 60.0
+) -> Iterator[Sandbox]:
+    """A sandbox of its own, for tests that reset it or need it alone; its log goes to ``directory``.
+
+    ``time_scale``: by how much Lambda's own waits, and limits of connections, are shortened.
+    """
+    running = _start(directory, real_time=real_time, iam=iam, time_scale=time_scale)
     try:
         yield running
     finally:
@@ -208,7 +213,7 @@ def _running(port: int) -> Sandbox:
     return Sandbox(port, running.pid, running.real_time, None, None)
 
 
-def _start(directory: Path, *, real_time: bool, iam: bool) -> Sandbox:
+def _start(directory: Path, *, real_time: bool, iam: bool, time_scale: float) -> Sandbox:
     import subprocess  # noqa: PLC0415 - as above
 
     from durable_sandbox.cli.errors import CliError  # noqa: PLC0415 - as above
@@ -216,7 +221,7 @@ def _start(directory: Path, *, real_time: bool, iam: bool) -> Sandbox:
 
     log = directory / "sandbox.log"
     for attempt in range(1, _ATTEMPTS + 1):
-        start = Start(free_port(), real_time=real_time, log_level="info", iam=iam)
+        start = Start(free_port(), real_time=real_time, time_scale=time_scale, iam=iam)
         with log.open("wb") as output:
             # It ends with its standard input, so with this process even if that is killed.
             command = start.command(with_stdin=True)

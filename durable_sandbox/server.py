@@ -1,6 +1,6 @@
 """The sandbox's one process and one port: request -> identity -> authorisation -> service.
 
-SQS, Lambda and Pipes are ours and live in the event loop; every other service is moto's, in threads.
+The services that wiring.py builds are ours and live in the event loop; every other one is moto's, in threads.
 """
 
 from __future__ import annotations
@@ -277,10 +277,10 @@ class Sandbox:
             return protocol.serialise_error(error, request_id, query_protocol=query_protocol)
         except Exception:
             logger.exception("%s %s failed inside the sandbox (request %s)", to.service, request.raw_path, request_id)
-            failure = AwsError(
+            broken = AwsError(
                 "InternalFailure", f"The sandbox failed on this request; its log has request {request_id}.", status=500
             )
-            return protocol.serialise_error(failure, request_id, query_protocol=query_protocol)
+            return protocol.serialise_error(broken, request_id, query_protocol=query_protocol)
         self._answers.keep(request, parsed.operation, response)
         return response
 

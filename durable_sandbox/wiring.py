@@ -74,7 +74,7 @@ def build_pipes(parts: Parts) -> Service:
         access=parts.access,
         account=parts.account,
         time=parts.time,
-        log=None,
+        log=parts.logs,
     )
 
 

@@ -8,10 +8,9 @@ comes back by its visibility timeout, which the poller never changes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.identity import Identities
 from durable_sandbox.events.failures import Failure, is_missing_queue, kind_of
+from durable_sandbox.events.group_locks import GroupLocks
 from durable_sandbox.events.pipe_calls import LOG, PipeCalls, backoff_seconds
 from durable_sandbox.events.pipe_execution import SYNC_PAYLOAD_BYTES, PipeExecution
 from durable_sandbox.events.pipe_log import PipeLogSink
@@ -74,7 +74,7 @@ class PipePoller:
         self._calls = PipeCalls(api, caller, identities.root(), time, metrics)
         self._execution = PipeExecution(spec, self._calls, metrics, sink)
         self._slots = _Slots(limits or PollerLimits())
-        self._groups = _Groups()
+        self._groups = GroupLocks()
         self._queue_url = ""
         self._visibility_s = 30.0
         self._poll_task: asyncio.Task[None] | None = None
@@ -249,6 +249,10 @@ class PipePoller:
             self._stop_for(f"The source queue {self._spec.source} does not exist.")
         return self._fatal
 
+    def _groups_of(self, records: Sequence[dict[str, Any]]) -> set[str]:
+        """A group's next batch waits even if the last one outlived its visibility timeout."""
+        return {record["attributes"].get("MessageGroupId", "") for record in records} if self._spec.ordered else set()
+
     def _stop_for(self, reason: str) -> None:
         if not self._fatal:
             self._fatal = True
@@ -261,7 +265,7 @@ class PipePoller:
     async def _process(self, records: list[dict[str, Any]], *, holds_slot: bool) -> None:
         deadline = asyncio.get_running_loop().time() + self._visibility_s
         try:
-            async with self._groups.hold(records, ordered=self._spec.ordered):
+            async with self._groups.hold(self._groups_of(records), deadline=None):
                 accepted = [record for record in records if self._spec.record_filter.accepts(record)]
                 ids = {record["messageId"] for record in accepted}
                 excluded = [record for record in records if record["messageId"] not in ids]
@@ -337,24 +341,3 @@ class _Slots:
         # One place is the poll's own while the queue is idle.
         if self._taken <= 1:
             self._size = self._limits.initial
-
-
-class _Groups:
-    """Message groups in flight: a group's next batch waits even if the last one outlived its visibility timeout."""
-
-    def __init__(self) -> None:
-        self._held: set[str] = set()
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def hold(self, records: Sequence[dict[str, Any]], *, ordered: bool) -> AsyncIterator[None]:
-        groups = {record["attributes"].get("MessageGroupId", "") for record in records} if ordered else set()
-        async with self._changed:
-            await self._changed.wait_for(lambda: not groups & self._held)
-            self._held |= groups
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._held -= groups
-                self._changed.notify_all()

@@ -14,12 +14,13 @@ from typing import Any
 from durable_sandbox.aws.call import Api
 from durable_sandbox.aws.clock import TimePolicy
 from durable_sandbox.aws.identity import Identities
+from durable_sandbox.events.group_locks import GroupLocks
 from durable_sandbox.events.mapping_calls import LOG, FunctionLookup, Problems
 from durable_sandbox.events.mapping_metrics import MetricsPublisher
 from durable_sandbox.events.sqs_mapping_calls import QueueCalls
 from durable_sandbox.events.sqs_mapping_delivery import Delivery
 from durable_sandbox.events.sqs_mapping_receive import Received, Receiver, Record
-from durable_sandbox.events.sqs_mapping_scaling import Concurrency, GroupLocks
+from durable_sandbox.events.sqs_mapping_scaling import Concurrency
 from durable_sandbox.events.sqs_mapping_spec import METRIC_NAMES, MappingCounts, SqsMappingSpec
 
 

@@ -51,7 +51,7 @@ class LogWriter:
     ) -> None:
         """Queue ``events`` (milliseconds since the epoch, text). Never blocks; call it in the event loop.
 
-        ``role_arn`` is the function's role; without one the sandbox itself writes.
+        ``role_arn`` is the function's role; without one a pipe or an API writes itself, and a group that was deleted stays so.
         """
         if not self._allowed(region, group, stream, role_arn, "PutLogEvents"):
             return
@@ -87,7 +87,7 @@ class LogWriter:
         for (region, group, stream, role_arn), events in batch.items():
             backend = logs_backends[self._account][region]
             if group not in backend.groups:
-                if not self._allowed_in_loop(region, group, stream, role_arn, "CreateLogGroup"):
+                if role_arn is None or not self._allowed_in_loop(region, group, stream, role_arn, "CreateLogGroup"):
                     continue
                 backend.create_log_group(group, {})
             log_group = backend.groups[group]

@@ -120,7 +120,7 @@ variable "role" {
 
   validation {
     condition     = var.role == null ? true : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.role.arn))
-    error_message = "role.arn is ${join("", var.role[*].arn)}: give the ARN of a role, arn:aws:iam::<account>:role/<name>, not its name."
+    error_message = "role.arn is ${jsonencode(one(var.role[*].arn))}: give the ARN of a role, arn:aws:iam::<account>:role/<name>, not its name."
   }
 
   validation {

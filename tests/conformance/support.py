@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -241,9 +240,3 @@ def overlap(invocations: Sequence[Invocation]) -> int:
         now += step
         most = max(most, now)
     return most
-
-
-def measured(work: Callable[[], T]) -> tuple[T, float]:
-    """The result of ``work`` and how long it took in seconds."""
-    started = time.monotonic()
-    return work(), time.monotonic() - started

@@ -225,6 +225,26 @@ def test_4_2_a_consumer_with_enhanced_fan_out(pipes: Pipes) -> None:
     assert pipes.orders(function, 1) == [[1]]
 
 
+def test_4_1_what_a_pipe_did_is_in_its_log_group(pipes: Pipes) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-logs.html"""
+    logs = pipes.bench.sandbox.client("logs")
+    group = f"/aws/vendedlogs/pipes/{uuid4().hex[:12]}"
+    logs.create_log_group(logGroupName=group)
+    arn = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupArn"]
+    stream, _ = put(pipes, {"n": 1})
+    told = {"CloudwatchLogsLogDestination": {"LogGroupArn": arn}, "Level": "INFO"}
+    name = pipes.create(stream.arn, pipes.function(), with_={"LogConfiguration": told})
+
+    def written() -> list[dict[str, Any]] | None:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        found = [json.loads(event["message"]) for page in pages for event in page["events"]]
+        return found if any(record["messageType"] == "ExecutionSucceeded" for record in found) else None
+
+    records = eventually(written)
+    assert {record["resourceArn"].rsplit("/", 1)[1] for record in records} == {name}
+    assert {record["logLevel"] for record in records} == {"INFO"}
+
+
 def test_4_2_filter_and_template_to_a_queue(pipes: Pipes) -> None:
     queue = pipes.bench.queue(fifo=True)
     stream, _ = put(pipes, {"n": 1, "city": "Rome"}, b"plain", {"n": 2, "city": "Oslo"}, {"n": 3, "city": "Oslo"})

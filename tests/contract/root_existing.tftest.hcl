@@ -17,6 +17,7 @@ run "queue" {
     queue = {
       arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:incoming-gave-up"
+      max_message_size      = 258048
       url                   = "https://sqs.eu-west-1.amazonaws.com/123456789012/incoming"
       visibility_timeout    = 60
     }
@@ -47,6 +48,7 @@ run "queue_behind_a_mapping" {
     queue = {
       arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming.fifo"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:gave-up.fifo"
+      max_message_size      = 258048
       visibility_timeout    = 930
     }
   }
@@ -64,6 +66,7 @@ run "queue_that_is_none" {
     queue = {
       arn                   = "incoming"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:incoming-gave-up"
+      max_message_size      = 258048
       visibility_timeout    = 60
     }
   }
@@ -78,6 +81,7 @@ run "queue_of_another_type" {
     queue = {
       arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming.fifo"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:gave-up.fifo"
+      max_message_size      = 258048
       visibility_timeout    = 60
     }
   }
@@ -93,6 +97,7 @@ run "queue_with_too_short_a_visibility_timeout" {
     queue = {
       arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:incoming-gave-up"
+      max_message_size      = 258048
       visibility_timeout    = 64
     }
   }
@@ -108,11 +113,42 @@ run "queue_and_what_it_would_ignore" {
     queue = {
       arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming"
       dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:incoming-gave-up"
+      max_message_size      = 258048
       visibility_timeout    = 60
     }
   }
 
   expect_failures = [var.queue]
+}
+
+run "queue_whose_messages_may_be_larger_than_what_failed_may_hold" {
+  command = plan
+
+  variables {
+    queue = {
+      arn                   = "arn:aws:sqs:eu-west-1:123456789012:incoming"
+      dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:123456789012:incoming-gave-up"
+      max_message_size      = 262144
+      visibility_timeout    = 60
+    }
+  }
+
+  expect_failures = [output.queue_arn]
+}
+
+run "queue_of_another_region" {
+  command = plan
+
+  variables {
+    queue = {
+      arn                   = "arn:aws:sqs:us-east-1:123456789012:incoming"
+      dead_letter_queue_arn = "arn:aws:sqs:us-east-1:123456789012:incoming-gave-up"
+      max_message_size      = 258048
+      visibility_timeout    = 60
+    }
+  }
+
+  expect_failures = [output.queue_arn]
 }
 
 run "function" {
@@ -149,13 +185,12 @@ run "function" {
   }
 }
 
-run "function_with_steps_behind_a_mapping" {
+run "function_behind_a_mapping" {
   command = plan
 
   variables {
     bridge              = "esm"
     maximum_concurrency = 2
-    steps               = { check = { source_dir = "./functions/validate" } }
     function = {
       alias_arn            = "arn:aws:lambda:eu-west-1:123456789012:function:native:live"
       arn                  = "arn:aws:lambda:eu-west-1:123456789012:function:native"
@@ -169,8 +204,8 @@ run "function_with_steps_behind_a_mapping" {
   }
 
   assert {
-    condition     = toset(keys(output.step_function_arns)) == toset(["check"]) && local.visibility_timeout == 1200
-    error_message = "Steps are made if asked for, and the visibility timeout fits the function's own timeout."
+    condition     = local.visibility_timeout == 1200 && jsondecode(output.required_policy).Statement[*].Sid == ["ReadQueue"]
+    error_message = "The visibility timeout fits the function's own timeout, and its role has to allow to read the queue."
   }
 
   assert {
@@ -184,6 +219,7 @@ run "function_and_what_it_would_ignore" {
 
   variables {
     memory_size = 512
+    steps       = { check = { source_dir = "./functions/validate" } }
     function = {
       alias_arn             = "arn:aws:lambda:eu-west-1:123456789012:function:native:live"
       arn                   = "arn:aws:lambda:eu-west-1:123456789012:function:native"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from hygiene_support import EXAMPLES, MODULES, REPO, blocks, relative_id, source_folder, tracked
+from hygiene_support import EXAMPLES, MODULES, REPO, blocks, relative_id, source_folder
 
 from durable_sandbox import __version__
 
@@ -254,9 +254,14 @@ def test_every_module_is_reached_by_the_root_or_an_example() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=relative_id)
 def test_module_is_named_in_a_test(module: Path) -> None:
-    """By a suite of plans, by a scenario that is applied, or, where this machine's provider knows it not, by a test in Python."""
-    named = re.compile(rf'modules/{module.name}"|"{module.name}"')
-    files = [file for file in tracked() if file.parts[0] == "tests" and file.suffix in {".hcl", ".tf", ".py"}]
-    assert [
-        file for file in files if file != Path(__file__).relative_to(REPO) and named.search((REPO / file).read_text())
-    ]
+    """By a suite of plans, which for the newest provider's module are in a folder of their own."""
+    suites = (REPO / "tests" / "contract").glob("**/*.tftest.hcl")
+    assert any(f'source = "./modules/{module.name}"' in suite.read_text() for suite in suites)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=relative_id)
+def test_example_is_applied_by_a_test(example: Path) -> None:
+    """Where it is, or called by a scenario."""
+    named = re.compile(rf'["/]{example.name}"')
+    tests = [*(REPO / "tests" / "sandbox").glob("test_*.py"), *(REPO / "tests" / "terraform").glob("*/main.tf")]
+    assert [test for test in tests if named.search(test.read_text())]

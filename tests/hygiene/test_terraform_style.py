@@ -19,7 +19,6 @@ from hygiene_support import (
     numbered_code,
     parsed,
     relative_id,
-    source_folder,
 )
 from provider_support import NEWER
 
@@ -168,6 +167,16 @@ def test_a_statement_on_every_resource_says_why(file: Path) -> None:
     assert not silent
 
 
-def test_every_module_is_used_by_the_root_or_an_example() -> None:
-    used = {source_folder(block) for module in ALL for block in blocks(module, "module")}
-    assert [relative_id(module) for module in MODULES if module not in used] == []
+@pytest.mark.parametrize("name", ["inputs_of_own_function", "inputs_of_own_queue"])
+def test_what_counts_as_given_is_what_differs_from_the_default(name: str) -> None:
+    """These locals repeat the defaults of the inputs that they name."""
+    code = "\n".join(code for file in REPO.glob("*.tf") for _, code, _ in numbered_code(file))
+    (given,) = re.findall(rf"^ *{name} = \[$(.*?)^ *\]$", code, flags=re.DOTALL | re.MULTILINE)
+    defaults = {block.name: block.body.get("default") for block in blocks(REPO, "variable")}
+    compared = dict(re.findall(r"var\.(\w+) != (\S+)", given))
+    assert compared
+    said = {
+        variable: str(defaults[variable]).strip("${}") if defaults[variable] is not None else "null"
+        for variable in compared
+    }
+    assert said == compared

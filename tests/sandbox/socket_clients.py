@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -19,27 +17,12 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from durable_sandbox.cli import process
 from durable_sandbox.pytest_plugin import Sandbox
 
 PATIENCE_S = 60
 """For one answer: the machine may have other things to do."""
-
-
-@contextmanager
-def patient(directory: Path, *, real_time: bool = False) -> Iterator[Sandbox]:
-    """A sandbox that keeps idle connections for more than the usual ten seconds: on a busy machine a test may take longer."""
-    start = process.Start(process.free_port(), real_time=real_time, time_scale=10)
-    log = directory / "sandbox.log"
-    with log.open("wb") as output:
-        command = start.command(with_stdin=True)
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        running = process.wait_until_up(child, start.port, log)
-        yield Sandbox(start.port, running.pid, real_time, log, child)
-    finally:
-        process.stop_tree(child.pid)
-        child.communicate()
+TIME_SCALE = 10
+"""Keeps idle connections for more than the usual ten seconds: on a busy machine a test may take longer."""
 
 
 class Client:

@@ -15,10 +15,10 @@ from attachment import terraform_env
 from deployment import Deployment, inventory
 from observe import eventually, only
 from pytest_terraform import terraform
-from socket_clients import Behind, Client, Crowd, attributes, patient
+from socket_clients import TIME_SCALE, Behind, Client, Crowd, attributes
 from websockets.exceptions import InvalidStatus
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, started
 
 pytestmark = pytest.mark.timeout(420)  # the first test applies, which takes a minute
 
@@ -54,7 +54,7 @@ KB = 1024
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with patient(tmp_path_factory.mktemp("sandbox")) as running:
+    with started(tmp_path_factory.mktemp("sandbox"), time_scale=TIME_SCALE) as running:
         yield running
 
 

@@ -11,9 +11,9 @@ from attachment import terraform_env
 from deployment import Deployment, inventory
 from observe import eventually, only
 from pytest_terraform import terraform
-from socket_clients import Behind, Client, patient
+from socket_clients import TIME_SCALE, Behind, Client
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, started
 
 pytestmark = pytest.mark.timeout(300)  # the first test applies, which takes a minute
 
@@ -26,7 +26,7 @@ STEPS = ["accepted", "validated", "transformed"]
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """In real time: a hold is what lies between two connections of a client."""
-    with patient(tmp_path_factory.mktemp("sandbox"), real_time=True) as running:
+    with started(tmp_path_factory.mktemp("sandbox"), real_time=True, time_scale=TIME_SCALE) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.websocket import frames
-from durable_sandbox.events.websocket.calls import FunctionError, caller_of, function_of, invoke_function
+from durable_sandbox.events.websocket.calls import FunctionError, caller_of, function_of, invoke_function, resolved
 from durable_sandbox.events.websocket.deployed import Authorizer
 from durable_sandbox.events.websocket.expressions import looked_up
 from durable_sandbox.events.websocket.ports import Gateway
@@ -100,7 +100,7 @@ async def _asked(gateway: Gateway, request: Request) -> None:
 
 async def _invoke(gateway: Gateway, request: Request, authorizer: Authorizer, event: Mapping[str, Any]) -> str:
     stage = request.stage
-    function = function_of(authorizer.uri)
+    function = function_of(resolved(authorizer.uri, stage.variables))
     if function is None:
         raise ValueError(f"the authorizer's URI names no function: {authorizer.uri}")
     source = (

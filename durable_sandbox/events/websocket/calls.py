@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from durable_sandbox.aws.call import Caller
 from durable_sandbox.aws.errors import AwsError
@@ -13,7 +14,9 @@ _SESSION = "BackplaneAssumeRoleSession"
 URI = re.compile(
     r"arn:[^:]+:apigateway:(?P<region>[^:]+):(?P<service>[^:]+):(?P<kind>path|action)/(?P<rest>.*)", re.DOTALL
 )
-_FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(arn:[^/]+)/invocations")
+_FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/[^/]*/functions/(arn:[^/]+)/invocations")
+
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 
 
 class FunctionError(Exception):
@@ -22,6 +25,11 @@ class FunctionError(Exception):
     def __init__(self, function: str, payload: str) -> None:
         super().__init__(f"the function {function} failed: {payload[:1000]}")
         self.payload = payload
+
+
+def resolved(uri: str, stage_variables: Mapping[str, str]) -> str:
+    """``uri`` with the values of its ``${stageVariables.name}``; nothing for one that the stage does not have."""
+    return _STAGE_VARIABLE.sub(lambda match: stage_variables.get(match[1], ""), uri)
 
 
 def function_of(uri: str) -> str | None:

@@ -20,7 +20,7 @@ from botocore.session import get_session
 
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.aws.http import HttpRequest
-from durable_sandbox.events.websocket.calls import URI, FunctionError, caller_of, function_of, invoke_function
+from durable_sandbox.events.websocket.calls import URI, FunctionError, caller_of, function_of, invoke_function, resolved
 from durable_sandbox.events.websocket.deployed import Integration, IntegrationResponse
 from durable_sandbox.events.websocket.expressions import (
     Answer,
@@ -34,7 +34,6 @@ from durable_sandbox.events.websocket.ports import Gateway
 from durable_sandbox.events.websocket.request import CONNECT, DEFAULT_ROUTE, Request
 from durable_sandbox.events.websocket.templates import TemplateError, TemplateInput, render
 
-_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 _MOCK_STATUS = re.compile(r'"?statusCode"?\s*:\s*"?(\d{3})')
 _OK, _BAD_REQUEST = 200, 400
 _SHOWN = 1000
@@ -126,7 +125,7 @@ def _template(templates: Mapping[str, str], selection: str | None, body: str) ->
 async def _call(gateway: Gateway, request: Request, integration: Integration) -> Answer:
     if integration.kind == "MOCK":
         return _mock(_rendered(request, integration) or "")
-    uri = _STAGE_VARIABLE.sub(lambda match: request.stage.variables.get(match[1], ""), integration.uri or "")
+    uri = resolved(integration.uri or "", request.stage.variables)
     parts, function = URI.fullmatch(uri), function_of(uri)
     if parts is None:
         raise IntegrationError(

@@ -10,6 +10,7 @@ resource "aws_sqs_queue" "dead_letters" {
 resource "aws_sqs_queue" "this" {
   name                       = var.name
   visibility_timeout_seconds = 120
+  max_message_size           = 131072
   sqs_managed_sse_enabled    = true
 
   redrive_policy = jsonencode({

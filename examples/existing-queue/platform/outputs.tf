@@ -9,6 +9,7 @@ output "queue" {
     arn                   = aws_sqs_queue.this.arn
     dead_letter_queue_arn = aws_sqs_queue.dead_letters.arn
     dead_letter_queue_url = aws_sqs_queue.dead_letters.url
+    max_message_size      = aws_sqs_queue.this.max_message_size
     url                   = aws_sqs_queue.this.url
     visibility_timeout    = aws_sqs_queue.this.visibility_timeout_seconds
   }

@@ -12,6 +12,29 @@ module "pipeline" {
   bridge      = each.key
   kms_key_arn = aws_kms_key.this.arn
   tags        = { scenario = "encrypted" }
+
+  # One with a role of others, which has what it is said to need and nothing else. Known once it has its policy: Lambda asks
+  # what a role may do when a function or a mapping is created.
+  role = each.key == "esm" ? { arn = aws_iam_role_policy.service.id == "" ? "" : aws_iam_role.service.arn } : null
+}
+
+resource "aws_iam_role" "service" {
+  name = "guarded-esm-service"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "service" {
+  name   = "service"
+  role   = aws_iam_role.service.name
+  policy = module.pipeline["esm"].required_policy
 }
 
 output "pipelines" {
