@@ -47,7 +47,7 @@ class Depth:
 
 
 class Queue:
-    """One queue by its URL."""
+    """One queue by its URL. But for ``give_back``, what calls SQS raises ClientError and BotoCoreError."""
 
     def __init__(self, sqs: Any, url: str) -> None:
         self._sqs = sqs
@@ -56,19 +56,19 @@ class Queue:
         self.fifo = self.name.endswith(".fifo")
 
     def arn(self) -> str:
-        """Its ARN."""
+        """Its ARN, ``arn:<partition>:sqs:<region>:<account>:<name>``, as SQS has it."""
         answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])
 
     def depth(self) -> Depth:
-        """How many messages SQS knows on it."""
+        """How many messages SQS knows on it, at this moment and roughly."""
         answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=list(_DEPTHS))
         return Depth(*(int(answer["Attributes"].get(name, 0)) for name in _DEPTHS))
 
     def now(self) -> datetime:
         """The time by the clock that stamps the messages: this machine's, unless it differs from what SQS answers.
 
-        An answer's date is good for the second at best, hence the tolerance.
+        In UTC. An answer's date is good for the second at best, hence the tolerance.
         """
         answer = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         here = datetime.now(UTC)
@@ -77,7 +77,10 @@ class Queue:
         return here if abs(here - there) < _CLOCK_TOLERANCE else there
 
     def receive(self, seconds: int | None = None) -> list[Message]:
-        """Take up to ten messages for so long, by default VISIBILITY_SECONDS; none if there are none."""
+        """Take up to ten messages, as SQS's Message, hidden for ``seconds`` (None: VISIBILITY_SECONDS).
+
+        Waits a second for the first; an empty list if none comes.
+        """
         answer = self._sqs.receive_message(
             QueueUrl=self.url,
             MaxNumberOfMessages=_BATCH,
@@ -90,7 +93,7 @@ class Queue:
         return messages
 
     def give_back(self, receipts: Iterable[str]) -> None:
-        """Make messages visible again. One that cannot be is back by itself when its time is over."""
+        """Make messages visible again, by their ReceiptHandle. One that cannot be is back when its time is over; raises nothing."""
         open_ones = list(receipts)
         with ThreadPoolExecutor(_BATCH) as pool:
             batches = (open_ones[start : start + _BATCH] for start in range(0, len(open_ones), _BATCH))
@@ -105,9 +108,9 @@ class Queue:
             self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
     def delete(self, receipt: str) -> None:
-        """Delete a received message."""
+        """Delete a received message by its ReceiptHandle."""
         self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=receipt)
 
     def send(self, **message: Any) -> str:
-        """Send a message (SendMessage's parameters); its id."""
+        """Send a message: SendMessage's parameters but QueueUrl. Returns its MessageId."""
         return str(self._sqs.send_message(QueueUrl=self.url, **message)["MessageId"])

@@ -86,17 +86,20 @@ class Sandbox:
         return client_variables(self.port)
 
     def client(self, service: str, *, region: str = "us-east-1") -> Any:
-        """A boto3 client of ``service``."""
+        """A boto3 client of the sandbox, whatever the environment says, for ``service`` as boto3 names it ("sqs").
+
+        It has the rights of the account's root. Raises botocore's UnknownServiceError.
+        """
         from durable_sandbox.cli.aws import client  # noqa: PLC0415 - as above
 
         return client(self.port, service, region=region)
 
     def reset(self) -> None:
-        """Delete everything in the sandbox."""
+        """Delete everything in the sandbox, in every region. Raises OSError if it does not answer."""
         self.request("/_sandbox/reset", method="POST")
 
     def status(self) -> dict[str, Any]:
-        """What ``sandbox status --json`` shows."""
+        """What ``sandbox status --json`` shows. Raises OSError if the sandbox does not answer."""
         return self.request("/_sandbox/status")
 
     def iam(self, role: str) -> dict[str, Any]:

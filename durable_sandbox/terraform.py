@@ -293,7 +293,7 @@ class Terraform:
         return self.work_dir / "terraform.tfstate"
 
     def init(self) -> None:
-        """Install modules and providers; a lock file that no longer fits what is available is upgraded."""
+        """Install modules and providers; a lock file that no longer fits is upgraded. Raises TerraformProblem."""
         try:
             self._run("init", "-input=false")
         except TerraformProblem:
@@ -302,20 +302,20 @@ class Terraform:
             self._run("init", "-input=false", "-upgrade")
 
     def plan(self) -> bool:
-        """Whether there is anything to change."""
+        """Whether there is anything to change; it changes nothing. Raises TerraformProblem if there is no plan."""
         code = self._run("plan", "-input=false", "-detailed-exitcode", f"-state={self.state}", accept=(0, _DIFFERENCES))
         return code == _DIFFERENCES
 
     def apply(self, on_progress: OnProgress | None = None) -> None:
-        """Create and change what the module says."""
+        """Create and change what the module says. Raises TerraformProblem; what was done by then is in the state."""
         self._run("apply", "-input=false", "-auto-approve", f"-state={self.state}", on_progress=on_progress)
 
     def destroy(self, on_progress: OnProgress | None = None) -> None:
-        """Delete everything in the state."""
+        """Delete everything in the state. Raises TerraformProblem; what is left stays in the state."""
         self._run("destroy", "-input=false", "-auto-approve", f"-state={self.state}", on_progress=on_progress)
 
     def output(self) -> dict[str, Any]:
-        """The root's outputs, name to value."""
+        """The root's outputs, name to value as JSON has it; {} before the first apply. Raises TerraformProblem."""
         done = subprocess.run(  # noqa: S603 - the user's own terraform
             self._command("output", f"-state={self.state}"), env=self.env, capture_output=True, text=True, check=False
         )

@@ -42,7 +42,7 @@ _KEY_CODES: dict[str, tuple[str, int]] = {
 
 
 def denial(service: str, principal: Principal, need: Need, decision: Decision) -> AwsError:
-    """The error of ``service`` for a refused ``need``."""
+    """The error, to be raised, of ``service`` (``sqs``, ``lambda``) for a refused ``need``; code and status are the service's."""
     code, status = _CODES.get(service, _OTHERS)
     if need.action.startswith("kms:") and service in _KEY_CODES:
         code, status = _KEY_CODES[service]
@@ -50,7 +50,10 @@ def denial(service: str, principal: Principal, need: Need, decision: Decision) -
 
 
 def cannot_decide(service: str, principal: Principal, operation: str, why: str) -> AwsError:
-    """The error for a call that the sandbox cannot judge: not AWS's words, so that nobody looks for a policy."""
+    """The error, to be raised, for a call that the sandbox cannot judge; ``why`` goes into its message.
+
+    Not AWS's words, so that nobody looks for a policy.
+    """
     code, status = _CODES.get(service, _OTHERS)
     message = (
         f"The sandbox cannot tell whether {principal.arn} may call {service}:{operation}: {why}. "
@@ -60,7 +63,7 @@ def cannot_decide(service: str, principal: Principal, operation: str, why: str) 
 
 
 def text(principal: Principal, need: Need, decision: Decision) -> str:
-    """AWS's message for a refusal."""
+    """AWS's message for a refusal: who, which action, on what, and the kind of policy that denies or lacks it."""
     action = _spelt(need.action)
     resource = f'"{need.resource}"' if action.startswith("s3:") else need.resource
     asked = f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource}"

@@ -20,14 +20,14 @@ _REPEAT_SECONDS = 60
 
 
 class Source(Protocol):
-    """A service's metrics."""
+    """A service's metrics, asked for by the Collector."""
 
     def read(self) -> Iterable[Reading]:
-        """What happened since the last time, and how things stand."""
+        """What happened since the last time, and levels (``Reading.level``) as they are now; each by region and metric."""
         ...
 
     def reset(self) -> None:
-        """The service is as new."""
+        """Forget what was told: the service has been emptied and counts from zero."""
         ...
 
 
@@ -52,13 +52,13 @@ class Collector:
         self._told: dict[tuple[str, Metric], tuple[Mapping[float, float], float]] = {}
 
     def reset(self) -> None:
-        """The services are as new."""
+        """Forget what was put, and have the sources do so: the services have been emptied."""
         self._told.clear()
         for source in self._sources:
             source.reset()
 
     async def collect(self, at: datetime) -> int:
-        """Put everything that is worth it as of ``at``; returns how many data that were."""
+        """Put what is new, or a level to be repeated, with the time ``at``; returns how many elements of MetricData."""
         told, self._told = self._told, {}
         data: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
         watched: dict[str, Collection[Metric]] = {}

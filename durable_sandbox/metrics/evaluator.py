@@ -24,7 +24,7 @@ class AlarmStore(Protocol):
     """CloudWatch as it keeps alarms and data."""
 
     def alarms(self) -> Sequence[Alarm]:
-        """Every alarm of every region."""
+        """Every alarm of every region, metric alarms and composite ones."""
         ...
 
     def data(self, region: str, metric: Metric, start: float, end: float) -> Iterable[Datum]:
@@ -32,11 +32,11 @@ class AlarmStore(Protocol):
         ...
 
     def change(self, alarm: Alarm, change: Change) -> None:
-        """Set an alarm's state and note it in its history."""
+        """Set an alarm's state, reason and time to those of ``change`` and note it in its history."""
         ...
 
     def acted(self, alarm: Alarm, summary: str, data: Mapping[str, Any]) -> None:
-        """Note an action in an alarm's history."""
+        """Note an action in an alarm's history: HistorySummary, and HistoryData before it is JSON."""
         ...
 
 

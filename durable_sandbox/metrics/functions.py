@@ -27,7 +27,10 @@ _ENDS = {
 
 
 class Invocations(Protocol):
-    """Invocations of a function under one qualifier."""
+    """Invocations of a function under one qualifier since the last reading.
+
+    ``durations`` (one an invocation) and ``iterator_ages`` in milliseconds; ``concurrency``: the most that ran at once.
+    """
 
     durations: list[float]
     errors: int
@@ -37,7 +40,10 @@ class Invocations(Protocol):
 
 
 class Executions(Protocol):
-    """Durable executions of a function."""
+    """Durable executions of a function since the last reading.
+
+    ``ended``: how many by status (SUCCEEDED ...); ``durations`` in milliseconds; ``operations`` and ``bytes``: one an execution.
+    """
 
     started: int
     ended: Counter[str]
@@ -47,7 +53,11 @@ class Executions(Protocol):
 
 
 class LambdaState(Protocol):
-    """Lambda as it reads itself; ``asynchronous`` counts since the start, the rest since the last time."""
+    """Lambda as it reads itself; ``asynchronous`` counts since the start, the rest since the last time.
+
+    Keys: region, function and qualifier (None: none was given) of ``invocations``; region of ``peaks`` (most concurrent
+    invocations) and ``running_executions``; region and function of the others.
+    """
 
     @property
     def invocations(self) -> Mapping[tuple[str, str, str | None], Invocations]: ...  # noqa: D102 - see the service
@@ -62,15 +72,15 @@ class LambdaState(Protocol):
 
 
 class Functions(Protocol):
-    """Lambda."""
+    """What CloudWatch asks of Lambda."""
 
     def read_functions(self) -> LambdaState:
-        """Everything that was counted."""
+        """Everything that was counted; what counts since the last time begins anew."""
         ...
 
 
 class FunctionSource:
-    """A source of readings."""
+    """A ``collector.Source`` of the metrics of functions."""
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
@@ -78,7 +88,7 @@ class FunctionSource:
         self._regions: set[str] = set()
 
     def read(self) -> Iterator[Reading]:
-        """What there is to say now."""
+        """What happened since the last time, and how many executions run now, by region."""
         state = self._functions.read_functions()
         for (region, name, qualifier), invocations in state.invocations.items():
             resource = f"{name}:{qualifier}" if qualifier else name
@@ -99,7 +109,7 @@ class FunctionSource:
             yield _reading(region, {}, utilization, {share: 1}, "Percent", level=True)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget what was told: Lambda counts from zero again."""
         self._told.clear()
         self._regions.clear()
 

@@ -29,7 +29,7 @@ _OF_THE_ACCOUNT_TOO = frozenset({"executions", "executions_throttled"})
 
 
 class Pipe(Protocol):
-    """A pipe with what it has counted since it was created."""
+    """A pipe with what it has counted since it was created; ``in_flight``: batches being processed now."""
 
     @property
     def region(self) -> str: ...  # noqa: D102 - as the others
@@ -42,10 +42,10 @@ class Pipe(Protocol):
 
 
 class Pipes(Protocol):
-    """EventBridge Pipes."""
+    """What CloudWatch asks of EventBridge Pipes."""
 
     def pipes(self) -> Iterable[Pipe]:
-        """Every pipe."""
+        """Every pipe of every region, stopped ones too."""
         ...
 
 

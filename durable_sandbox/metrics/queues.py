@@ -15,7 +15,10 @@ NAMESPACE = "AWS/SQS"
 
 
 class Counts(Protocol):
-    """What happened on a queue."""
+    """What happened on a queue since the last reading, in calls and messages.
+
+    ``sizes``: bytes of a message that was sent -> how many such.
+    """
 
     sizes: dict[int, int]
     deduplicated: int
@@ -25,7 +28,7 @@ class Counts(Protocol):
 
 
 class Queue(Protocol):
-    """A queue as the service reads it; ``oldest`` in seconds."""
+    """A queue as the service reads it; ``oldest``: age of the oldest message in seconds, 0 without one."""
 
     @property
     def region(self) -> str: ...  # noqa: D102 - as the others
@@ -48,15 +51,15 @@ class Queue(Protocol):
 
 
 class Queues(Protocol):
-    """SQS."""
+    """What CloudWatch asks of SQS."""
 
     def read_queues(self) -> Iterable[Queue]:
-        """Every queue with what was counted since the last time."""
+        """Every queue of every region with what was counted since the last time; counts begin anew."""
         ...
 
 
 class QueueSource:
-    """A source of readings."""
+    """A ``collector.Source`` of the metrics of queues."""
 
     def __init__(self, queues: Queues) -> None:
         self._queues = queues

@@ -27,7 +27,7 @@ _Scope = tuple[str, _Dimensions]
 
 
 class WebSockets(Protocol):
-    """The data plane of WebSocket APIs."""
+    """What CloudWatch asks of WebSocket APIs; ``counts``: by region, API, stage and route, since the start."""
 
     @property
     def counts(self) -> Counts: ...  # noqa: D102 - what it says

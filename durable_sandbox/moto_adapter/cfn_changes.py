@@ -81,7 +81,11 @@ class StackUpdate:
         self._replaced: list[tuple[str, Any, Mapping[str, Any]]] = []
 
     def run(self, template: dict[str, Any], parameters: dict[str, Any] | None) -> None:
-        """Apply ``template``. On failure undo what was done and raise the failure."""
+        """Apply ``template``, as parsed. On failure undo what was done and raise the failure (AwsError, or moto's own).
+
+        ``parameters``: name to value; None or {} keeps those that the stack has. An undo that fails is logged, and
+        ``rollback_failed`` of the ResourceMap is then True.
+        """
         resource_map = self._map
         resource_map.rollback_failed = False
         before = copy.copy(resource_map.__dict__)
@@ -216,7 +220,7 @@ class StackUpdate:
 
 
 def delete(resource_map: Any, resource: Any, account_id: str, region: str) -> None:
-    """Delete one resource by its model."""
+    """Delete one resource by its model; raises what that raises: AwsError, or moto's own errors."""
     own = getattr(resource, "replaced_by", None)
     if own is not None:
         resource.delete(account_id, region)
@@ -226,7 +230,7 @@ def delete(resource_map: Any, resource: Any, account_id: str, region: str) -> No
 
 
 def reason_of(error: Exception) -> str:
-    """The reason a stack event gives."""
+    """ResourceStatusReason of a stack event, for what a model raised: the message, of an AwsError with its code and status."""
     if isinstance(error, AwsError):
         return f"{error.message} (Service: Lambda, Status Code: {error.status}, Error Code: {error.code})"
     return str(getattr(error, "message", None) or error or type(error).__name__)

@@ -35,7 +35,7 @@ _BY_NUMBER = ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER")
 
 @dataclass(frozen=True, slots=True)
 class Iterator:
-    """What a shard iterator says. ``position`` is the lowest sequence number to be read."""
+    """What a shard iterator says. ``position``: the lowest sequence number to be read; ``issued``: epoch seconds."""
 
     stream: str
     shard_id: str
@@ -49,7 +49,7 @@ class Iterator:
 
     @classmethod
     def decode(cls, text: str) -> Iterator:
-        """Raises InvalidArgumentException, ExpiredIteratorException."""
+        """What ``encode`` wrote. Raises JsonRESTError: InvalidArgumentException, ExpiredIteratorException (after 300 s)."""
         try:
             stream, shard_id, position, issued = base64.b64decode(text, validate=True).decode().split(":")
             iterator = cls(stream, shard_id, int(position), float(issued))
@@ -70,12 +70,15 @@ def _shown(moment: float) -> str:
 
 
 def issue(stream: Stream, shard: Shard, position: int) -> str:
-    """An iterator that is good for five minutes."""
+    """A shard iterator as clients see it, for five minutes; it reads from ``position``, a sequence number, on."""
     return Iterator(stream.stream_name, shard.shard_id, position, kinesis_shard.now()).encode()
 
 
 def position_of(stream: Stream, shard: Shard, kind: str, number: str | None, timestamp: float | None) -> int:
-    """The position of a ShardIteratorType or StartingPosition. A number that was trimmed gives the oldest record."""
+    """The position of a ShardIteratorType or StartingPosition ``kind``; ``timestamp`` in epoch seconds.
+
+    A number that was trimmed gives the oldest record. Raises JsonRESTError: InvalidArgumentException, ValidationException.
+    """
     if (number is not None) is not (kind in _BY_NUMBER):
         raise invalid(
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) "
@@ -126,7 +129,10 @@ def _checked(stream: Stream, shard: Shard, text: str) -> int:
 
 
 def get_records(stream: Stream, iterator: Iterator, limit: int | None) -> str:
-    """The answer of GetRecords, as JSON text: the records are kept as such, so that nothing is serialised again."""
+    """The answer of GetRecords, as JSON text: the records are kept as such, so that nothing is serialised again.
+
+    ``limit``: 1 to 10,000, None for that many. Raises JsonRESTError: ValidationException, ResourceNotFoundException.
+    """
     if limit is not None and not 1 <= limit <= _MAX_RECORDS:
         bound = f"less than or equal to {_MAX_RECORDS}" if limit > 1 else "greater than or equal to 1"
         raise violation(limit, "limit", f"have value {bound}")
@@ -147,7 +153,7 @@ def subscribe(stream: Stream, shard_id: str, position: int) -> bytes:
     again at ContinuationSequenceNumber. Ours ends after its first event, which comes as soon as there are records, or
     without any after a quarter of a second, so that no thread of the sandbox is held for long. As on AWS the event at
     the end of a closed shard has ChildShards and no ContinuationSequenceNumber. A second subscription takes the place
-    of the first without waiting five seconds.
+    of the first without waiting five seconds. Raises JsonRESTError: ResourceNotFoundException.
     """
     with stream.changed:
         shard = stream.find_shard(shard_id)

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -48,12 +48,26 @@ _MODULES = (
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """moto's dispatcher. Gap closed in 5.2.5: it breaks with an AttributeError on a service that moto lacks."""
+    """moto's dispatcher.
+
+    Gaps closed in 5.2.5: it breaks with an AttributeError on a service that moto lacks; for each request it lists moto's folder and
+    tries some hundred patterns, under a lock.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._modules = frozenset(backends.list_of_moto_modules())
+        self._found: dict[str, str] = {}
 
     def get_backend_for_host(self, host: str | None) -> str | None:
         """The backend of ``host``. Raises NotImplementedError naming a service that moto lacks."""
-        if host is None or host == "moto_api" or host in backends.list_of_moto_modules():
+        if host is None or host == "moto_api" or host in self._modules:
             return host
+        if host not in self._found:
+            self._found[host] = self._matched(host)
+        return self._found[host]
+
+    def _matched(self, host: str) -> str:
         for backend, pattern in self.backend_url_patterns:
             if pattern.match(f"http://{host}"):
                 return str(backend)

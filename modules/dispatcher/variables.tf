@@ -12,14 +12,14 @@ variable "artifact_bucket" {
 }
 
 variable "batch_size" {
-  description = "Most messages in one invocation of the dispatcher; each starts an execution of its own. Checked by `event-source-mapping`."
+  description = "Most messages in one invocation of the dispatcher, 1 to 10000, above 10 with a `batching_window` of 1 or more; on a FIFO queue up to 10. Each starts an execution of its own. Checked by `event-source-mapping`."
   type        = number
   default     = 10
   nullable    = false
 }
 
 variable "batching_window" {
-  description = "Seconds for which Lambda collects a batch. Not on a FIFO queue. Checked by `event-source-mapping`."
+  description = "Seconds for which Lambda collects a batch, 0 to 300. Not on a FIFO queue. Checked by `event-source-mapping`."
   type        = number
   default     = 0
   nullable    = false
@@ -46,26 +46,26 @@ variable "kms_key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the dispatcher's output; 0 keeps it for ever. Checked by `execution-role`."
+  description = "Days for which CloudWatch Logs keeps the dispatcher's output, one of its numbers, e.g. 7, 30, 90 or 365 (all are in `execution-role`, which checks it); 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false
 }
 
 variable "maximum_concurrency" {
-  description = "Most concurrent invocations of the dispatcher, 2 to 1000, and so a limit of the rate at which executions start, not of those that run; null for none. Checked by `event-source-mapping`."
+  description = "Most concurrent invocations of the dispatcher, 2 to 1000, and so a limit of the rate at which executions start, not of those that run; null for none. Not with `minimum_pollers` or `maximum_pollers`. Checked by `event-source-mapping`."
   type        = number
   default     = null
 }
 
 variable "maximum_pollers" {
-  description = "Provisioned mode: most pollers. Checked by `event-source-mapping`."
+  description = "Provisioned mode: most pollers, 2 to 10000 and no less than `minimum_pollers`, billed extra; null without it (200 with `minimum_pollers`). AWS provider 5.x stops at 2000. Not with `maximum_concurrency`. Checked by `event-source-mapping`."
   type        = number
   default     = null
 }
 
 variable "memory_size" {
-  description = "Memory of the dispatcher in MB. Checked by `function`."
+  description = "Memory of the dispatcher in MB, 128 to 10240. Checked by `function`."
   type        = number
   default     = 256
   nullable    = false
@@ -79,7 +79,7 @@ variable "metrics" {
 }
 
 variable "minimum_pollers" {
-  description = "Provisioned mode: pollers that are always there. Checked by `event-source-mapping`."
+  description = "Provisioned mode: pollers that are always there, 2 to 200, billed by the hour; null without it (2 with `maximum_pollers`). Not with `maximum_concurrency`. Checked by `event-source-mapping`."
   type        = number
   default     = null
 }

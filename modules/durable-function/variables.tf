@@ -11,7 +11,7 @@ variable "architecture" {
 }
 
 variable "code_hash" {
-  description = "Changes with the code; `hash` of the package. A change publishes a version."
+  description = "A text that changes whenever the code does: `hash` of `package`. While it stays the same, new code is not deployed. A change publishes a version."
   type        = string
   nullable    = false
 }
@@ -40,7 +40,7 @@ variable "description" {
 }
 
 variable "environment_variables" {
-  description = "Environment of the function."
+  description = "Environment of the function. Values are plain text in state and plan: give the name of a secret, not the secret."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -67,7 +67,7 @@ variable "environment_variables" {
 }
 
 variable "execution_timeout" {
-  description = "Seconds that a whole execution may take, waits included, up to 366 days. `timeout` limits each invocation within it."
+  description = "Seconds that a whole execution may take, waits included, 1 to 31622400 (366 days). `timeout` limits each invocation within it."
   type        = number
   default     = 86400
   nullable    = false
@@ -102,21 +102,21 @@ variable "kms_key_arn" {
 }
 
 variable "kms_services" {
-  description = "Services besides Lambda (variables) and SQS (dead letters) through which the function may use `kms_key_arn`, e.g. [\"dynamodb\"]."
+  description = "Services besides Lambda (variables) and SQS (dead letters) through which the function may use `kms_key_arn`, e.g. [\"dynamodb\"]: as kms:ViaService has them, <service>.<region>.amazonaws.com. Without effect if `kms_key_arn` is null."
   type        = set(string)
   default     = []
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the function's output; 0 keeps it for ever. Checked by `execution-role`."
+  description = "Days for which CloudWatch Logs keeps the function's output, one of its numbers, e.g. 7, 30, 90 or 365 (all are in `execution-role`, which checks it); 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false
 }
 
 variable "memory_size" {
-  description = "Memory in MB; processor share grows with it."
+  description = "Memory in MB, 128 to 10240; processor share grows with it."
   type        = number
   default     = 256
   nullable    = false
@@ -184,7 +184,7 @@ variable "policy_statements" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent invocations kept for, and allowed to, this function; -1 for no reservation."
+  description = "Concurrent invocations kept for, and allowed to, this function; -1 for no reservation, 0 stops the function."
   type        = number
   default     = -1
   nullable    = false
@@ -196,7 +196,7 @@ variable "reserved_concurrency" {
 }
 
 variable "retention_days" {
-  description = "Days for which the history of an ended execution is kept. Holds for executions that start after a change."
+  description = "Days for which the history of an ended execution is kept, 1 to 90. Holds for executions that start after a change."
   type        = number
   default     = 14
   nullable    = false
@@ -229,19 +229,19 @@ variable "runtime" {
 }
 
 variable "s3_bucket" {
-  description = "Bucket of the package, in the function's region."
+  description = "Bucket of the package, in the function's region: `s3_bucket` of `package`."
   type        = string
   nullable    = false
 }
 
 variable "s3_key" {
-  description = "Key of the package."
+  description = "Key of the package: `s3_key` of `package`."
   type        = string
   nullable    = false
 }
 
 variable "s3_object_version" {
-  description = "Version of the package in a versioned bucket; null for the newest."
+  description = "Version of the package in a versioned bucket: `s3_object_version` of `package`; null for the newest."
   type        = string
   default     = null
 }
@@ -254,7 +254,7 @@ variable "tags" {
 }
 
 variable "timeout" {
-  description = "Seconds for one invocation: the longest stretch of work between two suspensions, not the whole execution."
+  description = "Seconds for one invocation, 1 to 900: the longest stretch of work between two suspensions, not the whole execution."
   type        = number
   default     = 60
   nullable    = false

@@ -6,7 +6,7 @@ variable "attach_policy" {
 }
 
 variable "batch_size" {
-  description = "Most messages in one invocation: up to 10000, on a FIFO queue 10."
+  description = "Most messages in one invocation: 1 to 10000, above 10 with a `batching_window` of 1 or more; on a FIFO queue up to 10."
   type        = number
   default     = 10
   nullable    = false
@@ -28,7 +28,7 @@ variable "batch_size" {
 }
 
 variable "batching_window" {
-  description = "Seconds for which Lambda collects a batch. Not on a FIFO queue."
+  description = "Seconds for which Lambda collects a batch, 0 to 300. Not on a FIFO queue."
   type        = number
   default     = 0
   nullable    = false
@@ -134,7 +134,7 @@ variable "kms_key_arn" {
 }
 
 variable "maximum_concurrency" {
-  description = "Most concurrent batches of this mapping; null for no limit of its own. It reserves nothing: keep the function's reserved concurrency above it."
+  description = "Most concurrent batches of this mapping, 2 to 1000; null for no limit of its own. Not with `minimum_pollers` or `maximum_pollers`. It reserves nothing: keep the function's reserved concurrency above it."
   type        = number
   default     = null
 
@@ -150,7 +150,7 @@ variable "maximum_concurrency" {
 }
 
 variable "maximum_pollers" {
-  description = "Provisioned mode: most pollers, each with up to 10 concurrent batches; null without it (200 with `minimum_pollers`). AWS provider 5.x stops at 2000."
+  description = "Provisioned mode: most pollers, 2 to 10000 and no less than `minimum_pollers`, each with up to 10 concurrent batches and billed extra; null without it (200 with `minimum_pollers`). AWS provider 5.x stops at 2000. Not with `maximum_concurrency`."
   type        = number
   default     = null
 
@@ -173,7 +173,7 @@ variable "metrics" {
 }
 
 variable "minimum_pollers" {
-  description = "Provisioned mode: pollers that are always there, billed by the hour; null without it (2 with `maximum_pollers`)."
+  description = "Provisioned mode: pollers that are always there, 2 to 200, billed by the hour; null without it (2 with `maximum_pollers`). Not with `maximum_concurrency`."
   type        = number
   default     = null
 

@@ -34,14 +34,14 @@ variable "kms_key_arn" {
 }
 
 variable "kms_services" {
-  description = "AWS services through which the function may use `kms_key_arn` (kms:ViaService); with none the key is for the logs alone."
+  description = "AWS services through which the function may use `kms_key_arn` (kms:ViaService), e.g. [\"lambda\", \"sqs\"]; with none the key is for the logs alone. Without effect if `kms_key_arn` is null."
   type        = set(string)
   default     = ["lambda"]
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the function's output; 0 keeps it for ever."
+  description = "Days for which CloudWatch Logs keeps the function's output: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false

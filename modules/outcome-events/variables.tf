@@ -182,7 +182,7 @@ variable "tags" {
 }
 
 variable "visibility_timeout" {
-  description = "Visibility timeout in seconds of a queue of type new_queue: at least 6 x the timeout of the function that reads it. Checked by `queue`."
+  description = "Visibility timeout in seconds of a queue of type new_queue, 0 to 43200 (12 hours): at least 6 x the timeout of the function that reads it. Checked by `queue`."
   type        = number
   default     = 60
   nullable    = false

@@ -11,7 +11,7 @@ variable "architecture" {
 }
 
 variable "bucket" {
-  description = "S3 bucket for the archive, in the function's region. Not used with `s3`."
+  description = "Name of the S3 bucket for the archive, in the function's region, e.g. \"my-artifacts\". Null, and not used, with `s3`."
   type        = string
   default     = null
 
@@ -40,7 +40,7 @@ variable "exclude" {
 }
 
 variable "filename" {
-  description = "A ready zip archive. Exactly one of `source_dir`, `filename` and `s3` is given."
+  description = "Path of a ready zip archive, e.g. \"dist/orders.zip\", which has to be there before the plan; null for none. Exactly one of `source_dir`, `filename` and `s3` is given."
   type        = string
   default     = null
 
@@ -134,7 +134,7 @@ variable "s3" {
 }
 
 variable "source_dir" {
-  description = "Folder with the sources and, if any, requirements.txt. Exactly one of `source_dir`, `filename` and `s3` is given."
+  description = "Folder with the sources and, if any, requirements.txt, e.g. \"src\"; a relative path starts where terraform runs. Null for none. Exactly one of `source_dir`, `filename` and `s3` is given."
   type        = string
   default     = null
 

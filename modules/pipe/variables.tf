@@ -1,5 +1,5 @@
 variable "batch_size" {
-  description = "Most messages in one invocation, and so in one execution. A failed execution fails them all together."
+  description = "Most messages in one invocation, and so in one execution: 1 to 10000, above 10 with a `batching_window` of 1 or more; times `max_message_size` + 2048 at most 1048576 bytes. A failed execution fails them all together."
   type        = number
   default     = 1
   nullable    = false
@@ -21,7 +21,7 @@ variable "batch_size" {
 }
 
 variable "batching_window" {
-  description = "Seconds for which the pipe collects a batch."
+  description = "Seconds for which the pipe collects a batch, 0 to 300."
   type        = number
   default     = 0
   nullable    = false
@@ -118,7 +118,7 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the pipe's log; 0 keeps it for ever."
+  description = "Days for which CloudWatch Logs keeps the pipe's log: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false

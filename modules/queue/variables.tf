@@ -13,7 +13,7 @@ variable "dead_letter_queue" {
 }
 
 variable "dead_letter_retention_seconds" {
-  description = "Seconds for which the dead-letter queue keeps a message, counted (standard queues) from its first arrival on the source."
+  description = "Seconds for which the dead-letter queue keeps a message, 60 to 1209600 (14 days), counted (standard queues) from its first arrival on the source."
   type        = number
   default     = 1209600
   nullable    = false
@@ -30,7 +30,7 @@ variable "dead_letter_retention_seconds" {
 }
 
 variable "delay_seconds" {
-  description = "Seconds before a new message becomes visible."
+  description = "Seconds before a new message becomes visible, 0 to 900; wait inside the durable function for more."
   type        = number
   default     = 0
   nullable    = false
@@ -72,7 +72,7 @@ variable "kms_key_arn" {
 }
 
 variable "max_message_size" {
-  description = "Largest message in bytes. SQS takes 1048576; AWS provider 5.x stops at 262144 (raised in 6.8)."
+  description = "Largest message in bytes, from 1024. SQS takes 1048576; AWS provider 5.x stops at 262144 (raised in 6.8)."
   type        = number
   default     = 262144
   nullable    = false
@@ -84,7 +84,7 @@ variable "max_message_size" {
 }
 
 variable "max_receive_count" {
-  description = "Receives after which a message moves to the dead-letter queue. AWS advises at least 5 for Lambda and Pipes: throttled receives count too."
+  description = "Receives after which a message moves to the dead-letter queue, 1 to 1000. AWS advises at least 5 for Lambda and Pipes: throttled receives count too."
   type        = number
   default     = 5
   nullable    = false
@@ -96,7 +96,7 @@ variable "max_receive_count" {
 }
 
 variable "message_retention_seconds" {
-  description = "Seconds for which the queue keeps a message that nobody deletes."
+  description = "Seconds for which the queue keeps a message that nobody deletes, 60 to 1209600 (14 days); with a dead-letter queue less than `dead_letter_retention_seconds`."
   type        = number
   default     = 345600
   nullable    = false
@@ -131,7 +131,7 @@ variable "tags" {
 }
 
 variable "visibility_timeout" {
-  description = "Seconds for which a received message stays hidden from other receivers."
+  description = "Seconds for which a received message stays hidden from other receivers, 0 to 43200 (12 hours). For a mapping at least 6 x the function's timeout + its `batching_window`: `event-source-mapping` checks it."
   type        = number
   default     = 60
   nullable    = false

@@ -37,7 +37,7 @@ variable "batch_size" {
 }
 
 variable "batching_window" {
-  description = "Seconds for which Lambda collects a batch; 0 invokes with what there is."
+  description = "Seconds for which Lambda collects a batch, 0 to 300 and less than `maximum_record_age_seconds`; 0 invokes with what there is."
   type        = number
   default     = 0
   nullable    = false

@@ -25,7 +25,7 @@ variable "batch_size" {
 }
 
 variable "batching_window" {
-  description = "Seconds for which the pipe collects a batch; 0 invokes with what there is."
+  description = "Seconds for which the pipe collects a batch, 0 to 300 and less than `maximum_record_age_seconds`; 0 invokes with what there is."
   type        = number
   default     = 0
   nullable    = false
@@ -201,7 +201,7 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the pipe's log; 0 keeps it for ever."
+  description = "Days for which CloudWatch Logs keeps the pipe's log: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653; 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false

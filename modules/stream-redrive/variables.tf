@@ -12,7 +12,7 @@ variable "artifact_bucket" {
 }
 
 variable "batch_size" {
-  description = "Most messages in one invocation of the redrive, each of which may tell of many records; with 1 each has the whole `timeout`. At most 10."
+  description = "Most messages in one invocation of the redrive, 1 to 10, each of which may tell of many records; with 1 each has the whole `timeout`."
   type        = number
   default     = 1
   nullable    = false
@@ -53,7 +53,7 @@ variable "kms_key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the redrive's output; 0 keeps it for ever. Checked by `execution-role`."
+  description = "Days for which CloudWatch Logs keeps the redrive's output, one of its numbers, e.g. 7, 30, 90 or 365 (all are in `execution-role`, which checks it); 0 keeps it for ever."
   type        = number
   default     = 30
   nullable    = false
@@ -66,7 +66,7 @@ variable "maximum_concurrency" {
 }
 
 variable "memory_size" {
-  description = "Memory of the redrive in MB; a page of records takes up to 10 MB, and several times that while it is read. Checked by `function`."
+  description = "Memory of the redrive in MB, 128 to 10240; a page of records takes up to 10 MB, and several times that while it is read. Checked by `function`."
   type        = number
   default     = 512
   nullable    = false

@@ -71,7 +71,7 @@ variable "authorizer_identity_sources" {
 }
 
 variable "certificate_arn" {
-  description = "ARN of the ACM certificate of `domain_name`, in the API's region."
+  description = "ARN of the ACM certificate of `domain_name`, in the API's region: arn:aws:acm:<region>:<account>:certificate/<id>. Null without `domain_name`."
   type        = string
   default     = null
 
@@ -122,7 +122,7 @@ variable "default_route" {
 }
 
 variable "domain_name" {
-  description = "Domain name for clients, in place of API Gateway's own. Its DNS record is yours: an alias of `domain_target`."
+  description = "Domain name for clients, in place of API Gateway's own, e.g. live.example.com; null for API Gateway's own. Needs `certificate_arn`. Its DNS record is yours: an alias of `domain_target`."
   type        = string
   default     = null
 
@@ -161,14 +161,14 @@ variable "kms_key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the access logs and the functions' output; 0 keeps them for ever. Checked by `execution-role`."
+  description = "Days for which CloudWatch Logs keeps the access logs and the functions' output, one of its numbers, e.g. 7, 30, 90 or 365 (all are in `execution-role`, which checks it); 0 keeps them for ever."
   type        = number
   default     = 30
   nullable    = false
 }
 
 variable "memory_size" {
-  description = "Memory of each function in MB. Checked by `function`."
+  description = "Memory of each function in MB, 128 to 10240. Checked by `function`."
   type        = number
   default     = 256
   nullable    = false

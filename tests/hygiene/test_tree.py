@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -30,27 +31,38 @@ def _text(file: Path) -> str:
     return (REPO / file).read_text(encoding="utf-8", errors="replace")
 
 
-def _lines(file: Path, pattern: re.Pattern[str]) -> list[str]:
-    return [f"{number}: {line}" for number, line in enumerate(_text(file).splitlines(), 1) if pattern.search(line)]
+def _lines(files: Iterable[Path], pattern: re.Pattern[str]) -> list[str]:
+    """Where ``pattern`` is found. All files in one test: one a file would be some thousand tests."""
+    return [
+        f"{file}:{number}: {line}"
+        for file in files
+        for number, line in enumerate(_text(file).splitlines(), 1)
+        if pattern.search(line)
+    ]
 
 
-every_file = pytest.mark.parametrize("file", tracked(), ids=str)
+def test_no_path_of_one_machine() -> None:
+    assert _lines(tracked(), MACHINE) == []
 
 
-@every_file
-def test_no_path_or_index_of_one_machine(file: Path) -> None:
-    assert _lines(file, MACHINE) == []
-    if file.suffix != ".py":  # tests of pip give it such arguments
-        assert _lines(file, INDEX) == []
+def test_no_index_of_one_machine() -> None:
+    # Tests of pip, in Python, give it such arguments.
+    assert _lines((file for file in tracked() if file.suffix != ".py"), INDEX) == []
 
 
-@every_file
-def test_nothing_is_left_for_later(file: Path) -> None:
-    assert _lines(file, LATER) == []
+def test_nothing_is_left_for_later() -> None:
+    assert _lines(tracked(), LATER) == []
 
 
-@every_file
-def test_text_ends_with_one_newline(file: Path) -> None:
-    text = _text(file)
-    assert text.endswith("\n")
-    assert not text.endswith("\n\n")
+def test_text_ends_with_one_newline() -> None:
+    texts = {file: _text(file) for file in tracked()}
+    assert [str(file) for file, text in texts.items() if not text.endswith("\n") or text.endswith("\n\n")] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [(MACHINE, ["see /ho", "me/me/x"]), (INDEX, ["--index-", "url x"]), (LATER, ["# TO", "DO"])],
+    ids=["path", "index", "later"],
+)
+def test_what_must_not_be_there_is_found(pattern: re.Pattern[str], parts: list[str]) -> None:
+    assert pattern.search("".join(parts))

@@ -15,9 +15,11 @@ from durable_sandbox.cli.soak import flaky
 
 _INVOCATION_SECONDS = 5
 EXECUTION_SECONDS = 7
-"""Of an execution behind a mapping: batches are small so that this suffices, and a failed message is back 30 s later."""
+"""Longest execution behind a mapping: batches are small so that this suffices, and a failed message is back 30 s later."""
 BATCH_SIZE = 5
+"""Messages in an execution behind a mapping."""
 VISIBILITY_SECONDS = EXECUTION_SECONDS + 30
+"""Visibility timeout of the queue behind a mapping; pipe and dispatcher have the root's default."""
 _OUTPUTS = (
     "queue_url",
     "dead_letter_queue_url",
@@ -31,7 +33,10 @@ _OUTPUTS = (
 
 
 def write(checkout: Path, directory: Path, bridge: str, max_receive_count: int) -> None:
-    """Write the root module, with the sources of its transform, to ``directory``."""
+    """Write ``main.tf.json``, and ``transform/`` with the sources of that step, to ``directory``, created if need be.
+
+    ``checkout``: this repository; ``bridge``: pipe, esm or dispatcher. Raises OSError.
+    """
     sources = directory / "transform"
     sources.mkdir(parents=True, exist_ok=True)
     shutil.copy(flaky.__file__, sources / "handler.py")
@@ -42,7 +47,7 @@ def write(checkout: Path, directory: Path, bridge: str, max_receive_count: int) 
 
 
 def module(checkout: Path, directory: Path, bridge: str, max_receive_count: int) -> dict[str, Any]:
-    """The root module as Terraform's JSON."""
+    """What ``main.tf.json`` says: its blocks ``module``, ``resource`` and ``output``. Parameters as of ``write``."""
     name = f"soak-{bridge}"
     pipeline: dict[str, Any] = {
         # Relative: Terraform would take an absolute path for a package to be copied.

@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 
 def framed(text: str) -> str | list[str]:
-    """``text``, in pieces of at most a frame's size if it is larger; a piece ends between characters."""
+    """``text``, as a list of pieces of at most FRAME_BYTES if it is larger; a piece ends between characters."""
     data, start, pieces = text.encode(), 0, list[str]()
     if len(data) <= FRAME_BYTES:
         return text
@@ -32,13 +32,13 @@ def framed(text: str) -> str | list[str]:
 
 
 async def given(texts: Iterable[str]) -> AsyncIterator[str]:
-    """``texts``."""
+    """``texts`` one by one, to be sent in place of ``lines``."""
     for text in texts:
         yield text
 
 
 async def lines() -> AsyncIterator[str]:
-    """Lines of the standard input as they come, without their ends; empty ones are none. Raises InputError."""
+    """Lines of the standard input as they come, without their ends; empty ones are none. Raises InputError if not UTF-8."""
     rest, number = b"", 0
     async for chunk in _chunks():
         *whole, rest = (rest + chunk).split(b"\n")

@@ -31,7 +31,8 @@ class Result(Enum):
 class Outcome:
     """One try. ``first_failed``: position of the first record that failed (PARTIAL).
 
-    ``function_error`` is None where the failure was reported in the answer; ``state`` is a tumbling window's.
+    ``function_error``: ``Unhandled``, or None where the answer reported the failure; ``state``: what a tumbling window's
+    answer hands on, any JSON.
     """
 
     result: Result
@@ -44,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one shard, in order, and how often they were tried as this batch."""
+    """Records of one shard, in order, and ``tries``: how often they were tried in vain, as this batch or one it was split from."""
 
     records: tuple[StreamRecord, ...]
     tries: int = 0
@@ -77,7 +78,7 @@ class Verdict:
 
 
 def judge(batch: Batch, outcome: Outcome, *, maximum_retries: int, splitting: Splitting) -> Verdict:
-    """What to do with ``batch`` after ``outcome``."""
+    """What to do with ``batch`` after ``outcome``. ``maximum_retries``: tries after the first, or UNLIMITED."""
     records = batch.records
     if outcome.result is Result.HANDLED:
         return Verdict(done=records)

@@ -27,9 +27,9 @@ _FRAME_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A batch that is tried no more. ``outcome`` is its last try; None if its age ended it.
+    """A batch that is tried no more. ``condition``: RETRIES_EXHAUSTED or TOO_OLD.
 
-    ``window``: what its event held besides the records, in a tumbling window.
+    ``outcome`` is its last try; None if its age ended it. ``window``: what its event held besides the records, in a tumbling window.
     """
 
     shard_id: str
@@ -55,7 +55,7 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LaneRules:
-    """What the mapping says of batches. Times in seconds."""
+    """What the mapping says of batches. Times in seconds; ``maximum_retries`` and ``maximum_age`` may be UNLIMITED."""
 
     batch_size: int
     batching_window: float
@@ -63,7 +63,7 @@ class LaneRules:
     maximum_age: float
     splitting: Splitting
     scaled: Callable[[float], float]
-    """Modelled seconds -> seconds to wait."""
+    """Seconds that AWS would wait -> seconds that the sandbox waits."""
 
 
 class Lane:
@@ -93,7 +93,7 @@ class Lane:
         return len(self._queue) + len(trying), self._queued_bytes + sum(record.size for record in trying)
 
     def add(self, records: Iterable[StreamRecord]) -> None:
-        """Append ``records``."""
+        """Append ``records``, in the order of their shard; from the event loop alone."""
         for record in records:
             self._queue.append(record)
             self._queued_bytes += record.size
@@ -101,17 +101,17 @@ class Lane:
         self._changed.set()
 
     def restore(self, batches: Iterable[Batch]) -> None:
-        """Go on with what a lane before this one had begun."""
+        """Go on with what another lane had begun: the batches of its ``stop``. Before ``start``."""
         self._current.extend(batches)
         if self._current:
             self.idle.clear()
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, in a task of the running event loop; once."""
         self._task = asyncio.create_task(self._run(), name=f"lane-{self._shard_id}")
 
     async def stop(self) -> tuple[list[Batch], list[StreamRecord]]:
-        """Let the try that is running end, and return what was begun and what was not, in order."""
+        """Let the try that is running end. Returns what is left, in order: batches begun, and records in none yet."""
         self._stopping = True
         if self._task is not None:
             if not self.busy:
@@ -120,7 +120,7 @@ class Lane:
         return list(self._current), list(self._queue)
 
     async def abort(self) -> None:
-        """End now."""
+        """End now, in the middle of a try if there is one; what is left is not handed back."""
         self._stopping = True
         if self._task is not None:
             self._task.cancel()

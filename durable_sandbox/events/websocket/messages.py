@@ -36,7 +36,10 @@ _BAD_REQUEST, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR, _TIMEOUT = 400, 403, 429, 50
 
 
 async def handle(gateway: Gateway, stage: DeployedStage, connection: Connection, text: str) -> str | None:
-    """What to send to the client; None for nothing."""
+    """What to send to the client for its message ``text``: the answer of a two-way route, an error frame, or None for nothing.
+
+    What goes wrong behind the route is told to the client, logged and counted, not raised.
+    """
     route = _route(stage, text)
     message_id = new_id()
     shown = route or Route(DEFAULT_ROUTE, "")

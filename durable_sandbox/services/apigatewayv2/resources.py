@@ -35,11 +35,11 @@ class Resource:
     _children: dict[str, dict[str, Resource]] = field(default_factory=dict)
 
     def of(self, kind: Kind) -> dict[str, Resource]:
-        """Its resources of a kind, by id."""
+        """Its resources of a kind, by id: what is written into it is kept."""
         return self._children.setdefault(kind.name, {})
 
     def text(self, member: str) -> str:
-        """A member; empty if there is none."""
+        """A member of the API's shape, such as ``RouteKey``, as text; empty if there is none."""
         return str(self.members.get(member) or "")
 
     @property
@@ -66,7 +66,8 @@ class Place:
 class Change:
     """A resource as it would be. ``key``: its id, if it is there already.
 
-    ``given``: the request's own members; ``members``: with those that were there, and defaults.
+    ``given``: the request's own members; ``members``: with those that were there, and defaults. ``account_role``: region ->
+    ARN of the role by which API Gateway writes logs, None without one.
     """
 
     place: Place
@@ -78,20 +79,20 @@ class Change:
 
     @property
     def api(self) -> Resource:
-        """The API that it is in."""
+        """The API, or the domain name, that it is in. Raises IndexError for one of those itself."""
         return self.place.owners[0]
 
     def text(self, member: str) -> str:
-        """A member; empty if there is none."""
+        """A member of the API's shape, such as ``RouteKey``, as text; empty if there is none."""
         return str(self.members.get(member) or "")
 
     def others(self) -> Iterable[Resource]:
-        """The resources beside it."""
+        """The resources of its kind beside it, without itself."""
         return (one for key, one in self.place.owner.of(self.kind).items() if key != self.key)
 
 
 def random_id(length: int) -> str:
-    """An id as API Gateway makes them: small letters and digits."""
+    """``length`` random small letters and digits, as API Gateway makes its ids."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 

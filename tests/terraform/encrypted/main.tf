@@ -8,6 +8,9 @@ module "pipeline" {
   source   = "../../.."
   for_each = toset(["pipe", "esm", "dispatcher"])
 
+  # Alarms have no roles, and would take half of the apply.
+  observability = false
+
   name        = "guarded-${each.key}"
   bridge      = each.key
   kms_key_arn = aws_kms_key.this.arn
