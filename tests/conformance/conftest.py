@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ sys.path.append(str(Path(__file__).parents[1] / "sandbox_unit"))
 from support import Bench
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def sandbox(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The session's, emptied after each file: mappings, pipes and alarms that are left would go on polling beside other tests."""
+    yield sandbox
+    sandbox.reset()
+
+
+@pytest.fixture(scope="module")
 def bench(sandbox: Sandbox) -> Bench:
     """The sandbox with the probe function."""
     return Bench(sandbox)

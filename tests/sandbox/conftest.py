@@ -21,8 +21,8 @@ def for_terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _aws(for_terraform: dict[str, str]) -> Iterator[None]:
-    """Point terraform, as pytest-terraform runs it, to this worker's sandbox.
+def _aws(sandbox: Sandbox, for_terraform: dict[str, str]) -> Iterator[None]:
+    """Point terraform, as pytest-terraform runs it, to this worker's sandbox, and leave nothing there that would go on polling.
 
     Not the plugin's ``sandbox_env``, which lasts as long as the session: this worker also runs tests of other tiers,
     which want an environment of their own.
@@ -34,6 +34,7 @@ def _aws(for_terraform: dict[str, str]) -> Iterator[None]:
             else:
                 patch.delenv(name, raising=False)
         yield
+    sandbox.reset()
 
 
 @pytest.fixture

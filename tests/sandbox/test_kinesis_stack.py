@@ -29,8 +29,9 @@ A_SECOND = 100
 """What the machine bears beside the other tests."""
 POISON = frozenset(random.Random(5).sample(range(RECORDS), RECORDS // 100))  # noqa: S311 - the same ones each time
 LONGEST_AGE_S = 5.0
-INVOCATIONS_BEHIND_POISON = 8
-"""What a good record may have to wait for: a batch of its lane halved down to the poisoned record, and its tries."""
+INVOCATIONS_BEHIND_POISON = 22
+"""What a good record may have to wait for: a batch of a hundred in its lane halved down to a poisoned record (7), its tries (4),
+and the same for another one in the batch behind."""
 
 
 @pytest.fixture(scope="module")
