@@ -161,7 +161,8 @@ def test_a_bucket_policy_that_demands_tls_locks_nobody_out(served: Running) -> N
 
 def test_log_lines_arrive_in_order_and_feed_subscriptions(served: Running, lambda_: RecordingLambda) -> None:
     logs = served.client("logs")
-    logs.create_log_group(logGroupName="/aws/lambda/f")
+    for group in ("/aws/lambda/f", "/aws/lambda/new"):
+        logs.create_log_group(logGroupName=group)
     logs.put_subscription_filter(
         logGroupName="/aws/lambda/f", filterName="all", filterPattern="", destinationArn=FUNCTION
     )
@@ -182,6 +183,15 @@ def test_log_lines_arrive_in_order_and_feed_subscriptions(served: Running, lambd
         assert (data["logGroup"], data["subscriptionFilters"]) == ("/aws/lambda/f", ["all"])
         delivered += [line["message"] for line in data["logEvents"]]
     assert delivered == [f"line {index}" for index in range(0, 500, 2)]
+
+
+def test_a_service_writes_into_no_group_that_is_not_there(served: Running) -> None:
+    async def write() -> None:
+        served.sandbox.logs.put("us-east-1", "/deleted", "stream", [(int(time.time() * 1000), "late")])
+        await served.sandbox.logs.drain()
+
+    asyncio.run_coroutine_threadsafe(write(), served.loop).result(30)
+    assert served.client("logs").describe_log_groups(logGroupNamePrefix="/deleted")["logGroups"] == []
 
 
 def test_the_environ_keeps_metadata_spelling_and_drops_other_underscores() -> None:
