@@ -7,7 +7,6 @@ The names are the root module's: queue ``<name>``, ``<name>-dlq``, ``<name>-fail
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -56,25 +55,31 @@ class Stack:
 
     @cached_property
     def source(self) -> Queue:
-        """The queue that takes the messages: the stack's own, else the one that it was given."""
-        return self._find(self.name, self.name + _FIFO, elsewhere=self._given)
+        """The queue that takes the messages: the stack's own, else the one that it was given. Raises OpsError (NOT_FOUND)."""
+        return self._there(self._taking, self.name, self.name + _FIFO)
 
-    def _given(self) -> Queue | None:
-        return bridged_queue(self.name, ALIAS, self._clients)
+    @cached_property
+    def _taking(self) -> Queue | None:
+        return self._look_up(self.name, self.name + _FIFO) or bridged_queue(self.name, ALIAS, self._clients)
+
+    @cached_property
+    def _backlog(self) -> str:
+        """Its name is made of the queue's, which may be an existing one."""
+        return f"{self.source.name.removesuffix(_FIFO)}-{_BACKLOG}"
 
     def _given_up(self) -> Queue | None:
-        source = self._look_up(self.name, self.name + _FIFO) or self._given()
-        return None if source is None else dead_letter_queue(source, self._clients)
+        return None if self._taking is None else dead_letter_queue(self._taking, self._clients)
 
     def came_from(self, kind: Kind) -> Queue:
         """The queue that gave the dead letters of ``kind`` up. Raises OpsError (NOT_FOUND)."""
-        return self._find(f"{self.source.name}-{_BACKLOG}") if kind is Kind.BACKLOG else self.source
+        return self._there(self._look_up(self._backlog), self._backlog) if kind is Kind.BACKLOG else self.source
 
     def dead_letters(self, kind: Kind) -> Queue:
         """The queue of this kind. Raises OpsError (NOT_FOUND) if the stack has none, or there is no such stack."""
         if kind is not Kind.BACKLOG:
-            elsewhere = self._given_up if kind is Kind.DLQ else None
-            return self._find(*self._names(kind), elsewhere=elsewhere)
+            names = self._names(kind)
+            found = self._look_up(*names) or (self._given_up() if kind is Kind.DLQ else None)
+            return self._there(found, *names)
         if (found := self._look_up(*self._names(kind))) is None:
             raise OpsError(
                 f"There is no queue {self.name}-{kind} in {self.sqs.meta.region_name}.",
@@ -91,13 +96,12 @@ class Stack:
         return [(Kind.DLQ, dlq), *beside, (Kind.FAILED, failed)]
 
     def _names(self, kind: Kind) -> tuple[str, ...]:
-        if kind is Kind.BACKLOG:  # named after the queue that it is the backlog of, which may be an existing one
-            return (f"{self.source.name}-{kind}",)
+        if kind is Kind.BACKLOG:
+            return (f"{self._backlog}-{Kind.DLQ}",)
         name = f"{self.name}-{kind}"
         return (name, name + _FIFO) if kind is Kind.DLQ else (name,)
 
-    def _find(self, *names: str, elsewhere: Callable[[], Queue | None] | None = None) -> Queue:
-        found = self._look_up(*names) or (elsewhere() if elsewhere else None)
+    def _there(self, found: Queue | None, *names: str) -> Queue:
         if found is None:
             region = self.sqs.meta.region_name
             raise OpsError(

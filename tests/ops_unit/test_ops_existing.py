@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from ops_support import Deployed, Said, environment, policy, queue_arn, run
 
+from durable_ops.errors import OpsError
+from durable_ops.stack import Kind, Stack
 from durable_sandbox.pytest_plugin import Sandbox
 
 Ops = Callable[..., Said]
@@ -83,3 +85,9 @@ def test_without_a_bridge_there_is_no_such_stack(existing: Existing, ops: Ops) -
     said = ops("dead-letters", "list", existing.name)
     assert said.code == 6
     assert f'There is no stack "{existing.name}"' in said.err
+
+
+def test_the_backlog_of_a_fifo_queue_has_a_name_that_sqs_takes(sandbox: Sandbox) -> None:
+    deployed = Deployed(sandbox, fifo=True)
+    with pytest.raises(OpsError, match=f"no queue {deployed.name}-backlog\\."):
+        Stack(deployed.name, sandbox.client).came_from(Kind.BACKLOG)
