@@ -239,6 +239,16 @@ def provider_env(
     return {"TF_CLI_CONFIG_FILE": str(config), "TF_PLUGIN_CACHE_DIR": ""}
 
 
+def own_env(env: Mapping[str, str], work_dir: Path) -> dict[str, str]:
+    """``env`` with what terraform needs to find its provider, and no setting of terraform's from outside: for tests.
+
+    As ``provider_env``, but the whole environment. Raises TerraformProblem.
+    """
+    own = {key: value for key, value in env.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
+    found = own | provider_env(find_terraform(own), own, work_dir) | {"CHECKPOINT_DISABLE": "1"}
+    return {key: value for key, value in found.items() if value or not key.startswith("TF_")}
+
+
 def _check_cli_config(binary: Binary, env: Mapping[str, str], path: str) -> None:
     done = subprocess.run(  # noqa: S603 - the user's own terraform
         [binary.path, "version"], env=_undisturbed(env), capture_output=True, text=True, timeout=60, check=False

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from durable_sandbox.provider_process import attached_provider
-from durable_sandbox.terraform import find_terraform, provider_env
+from durable_sandbox.terraform import own_env
 
 REPO = Path(__file__).parents[2]
 SUITES = sorted(path.name for path in Path(__file__).parent.glob("*.tftest.hcl"))
@@ -100,9 +100,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
         shutil.copytree(REPO / folder, root / folder, ignore=ignore)
     for file in REPO.glob("*.tf"):
         shutil.copy(file, root)
-    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
-    env = own | provider_env(find_terraform(own), own, root.parent / "provider") | {"CHECKPOINT_DISABLE": "1"}
-    env = {key: value for key, value in env.items() if value or not key.startswith("TF_")}
+    env = own_env(os.environ, root.parent / "provider")
     command = ["terraform", "init", "-input=false", "-no-color", "-test-directory=tests/contract"]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

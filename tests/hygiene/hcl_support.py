@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hcl2
 from document_support import Snippet
-from hygiene_support import LIBRARY, REPO, blocks, literal, parsed
+from hygiene_support import LIBRARY, REPO, blocks, literal, parsed, required_variables
 
 ROOT_NAME = "terraform-aws-durable-pipeline"
 KINDS = {"check", "data", "locals", "module", "moved", "output", "provider", "resource", "terraform", "variable"}
@@ -78,13 +78,9 @@ def _call(snippet: Snippet, given: set[str]) -> str:
     if snippet.page.parts[0] != "modules":
         raise Incomplete(f"these are arguments of no module: {sorted(given)}")
     name = snippet.page.parts[1]
-    required = [argument for argument in _required(REPO / "modules" / name) if argument not in given]
+    required = [argument for argument in required_variables(REPO / "modules" / name) if argument not in given]
     lines = [f'source = "./modules/{name}"', *(f"{argument} = var.unknown" for argument in required)]
     return 'module "shown" {\n' + "\n".join(lines) + f"\n{snippet.text}}}\n"
-
-
-def _required(folder: Path) -> list[str]:
-    return [block.name for block in blocks(folder, "variable") if "default" not in block.body]
 
 
 def _stand_ins(text: str, library: Path) -> tuple[str, list[str]]:
@@ -121,7 +117,7 @@ def _module(name: str, outputs: set[str], library: Path) -> str:
     if not fitting:
         raise Incomplete(f"module.{name} is not declared, and no module has the outputs {sorted(outputs)}")
     source = json.dumps(str(library / fitting[0].relative_to(REPO)))
-    lines = [f"source = {source}", *(f"{argument} = var.unknown" for argument in _required(fitting[0]))]
+    lines = [f"source = {source}", *(f"{argument} = var.unknown" for argument in required_variables(fitting[0]))]
     return f'module "{name}" {{\n' + "\n".join(lines) + "\n}\n"
 
 
@@ -155,5 +151,5 @@ def misfits(snippet: Snippet) -> list[str]:
         given = {name for name in call if not name.startswith("__")}
         given -= {"source", "version", "count", "for_each", "providers", "depends_on"}
         wrong += [f"{folder.name} has no {name}" for name in sorted(given - known)]
-        wrong += [f"{folder.name} wants {name}" for name in _required(folder) if name not in given]
+        wrong += [f"{folder.name} wants {name}" for name in required_variables(folder) if name not in given]
     return wrong

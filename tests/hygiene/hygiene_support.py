@@ -83,6 +83,11 @@ def _labelled(kind: str, labels: tuple[str, ...], block: dict[str, Any], file: P
         yield from _labelled(kind, (*labels, key.strip('"')), value, file)
 
 
+def required_variables(directory: Path) -> list[str]:
+    """The variables of a module that have no default."""
+    return [block.name for block in blocks(directory, "variable") if "default" not in block.body]
+
+
 def alarm_kinds() -> set[str]:
     """The kinds of alarms that modules/observability has."""
     found: set[str] = set()

@@ -24,7 +24,7 @@ from hcl_support import Example, Incomplete, complete, misfits
 from hygiene_support import REPO, tracked
 
 from durable_sandbox.provider_process import attached_provider
-from durable_sandbox.terraform import find_terraform, provider_env
+from durable_sandbox.terraform import find_terraform, own_env
 
 HCL = snippets("hcl", "terraform")
 PYTHON = snippets("python")
@@ -113,9 +113,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         if file.suffix != ".md" and file.parts[0] not in {"docs", "durable_ops", "durable_sandbox", "tests"}:
             (base / "repo" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPO / file, base / "repo" / file)
-    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
-    env = own | provider_env(find_terraform(own), own, base / "provider") | {"CHECKPOINT_DISABLE": "1"}
-    made = Workshop(base, {key: value for key, value in env.items() if value or not key.startswith("TF_")})
+    env = own_env(os.environ, base / "provider")
+    made = Workshop(base, env)
     # A key has a number and a line, so that two of different lists are the same only if the text is.
     everything = {f"good_{key}": example for key, example in GOOD.items()}
     everything |= {f"arguments_{key}": example for key, example in ARGUMENTS.items()}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hygiene_support import REPO, Block, blocks, literal, parsed, relative_id, tracked
+from hygiene_support import REPO, Block, blocks, literal, parsed, relative_id, required_variables, tracked
 from provider_support import (
     FIRST_WITH_DURABLE_CONFIG,
     NATIVE,
@@ -27,7 +27,7 @@ from provider_support import (
     with_called,
 )
 
-from durable_sandbox.terraform import find_terraform, provider_env
+from durable_sandbox.terraform import find_terraform, own_env
 
 SIBLING = REPO / "modules" / "durable-function"
 CONTRACT = REPO / "tests" / "contract"
@@ -190,8 +190,7 @@ class Copy:
 
 
 def _caller() -> str:
-    required = [name for name, block in _by_name(NATIVE, "variable").items() if "default" not in block.body]
-    lines = "".join(f"  {name} = var.unknown\n" for name in required)
+    lines = "".join(f"  {name} = var.unknown\n" for name in required_variables(NATIVE))
     module = f'module "native" {{\n  source = "./repo/modules/{NATIVE.name}"\n{lines}}}\n'
     example = 'module "example" {\n  source = "./repo/examples/native"\n}\n'
     return 'variable "unknown" {\n  type = any\n}\n' + module + example
@@ -208,9 +207,8 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     shutil.copytree(CONTRACT / "mocks", root / "tests/contract/mocks")
     placed = SUITE.read_text(encoding="utf-8").replace('"./modules/', '"./repo/modules/')
     (root / "tests/contract" / SUITE.name).write_text(placed, encoding="utf-8")
-    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
-    env = own | provider_env(find_terraform(own), own, root / "provider") | {"CHECKPOINT_DISABLE": "1"}
-    copy = Copy(root, {key: value for key, value in env.items() if value or not key.startswith("TF_")})
+    env = own_env(os.environ, root / "provider")
+    copy = Copy(root, env)
     arguments = ("init", "-backend=false", "-input=false", "-no-color", "-test-directory=tests/contract")
     if copy.run(*arguments).returncode:
         for_older_provider(root / "repo")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hygiene_support import ALL, REPO, blocks, relative_id, tracked
+from hygiene_support import ALL, REPO, relative_id, required_variables, tracked
 from provider_support import NEWER
 
-from durable_sandbox.terraform import find_terraform, provider_env
+from durable_sandbox.terraform import find_terraform, own_env
 
 # The others want a newer provider than may be here: test_native_module.py.
 FOLDERS = [folder for folder in ALL if folder not in NEWER]
@@ -37,10 +37,12 @@ def _caller(copy: Path) -> str:
     """
     parts = ['variable "unknown" {\n  type = any\n}\n']
     for folder in FOLDERS:
-        required = [block.name for block in blocks(folder, "variable") if "default" not in block.body]
         source = f"./{(copy / folder.relative_to(REPO)).relative_to(copy.parent)}"
         label = relative_id(folder).replace("/", "_")
-        lines = [f"  source = {json.dumps(source)}", *(f"  {name} = var.unknown" for name in required)]
+        lines = [
+            f"  source = {json.dumps(source)}",
+            *(f"  {name} = var.unknown" for name in required_variables(folder)),
+        ]
         parts.append(f"module {json.dumps(label)} {{\n" + "\n".join(lines) + "\n}\n")
     return "\n".join(parts)
 
@@ -54,9 +56,7 @@ def diagnostics(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]
             (copy / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPO / file, copy / file)
     (base / "main.tf").write_text(_caller(copy))
-    own = {key: value for key, value in os.environ.items() if not key.startswith("TF_") or key == "TF_CLI_CONFIG_FILE"}
-    env = own | provider_env(find_terraform(own), own, base / "provider") | {"CHECKPOINT_DISABLE": "1"}
-    env = {key: value for key, value in env.items() if value or not key.startswith("TF_")}
+    env = own_env(os.environ, base / "provider")
     init = _terraform("init", "-backend=false", "-input=false", "-no-color", cwd=base, env=env)
     assert init.returncode == 0, init.stdout + init.stderr
     done = _terraform("validate", "-json", cwd=base, env=env)
