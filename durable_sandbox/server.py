@@ -34,7 +34,14 @@ from durable_sandbox.moto_adapter.logs import LogWriter
 from durable_sandbox.moto_adapter.policies import Policies
 from durable_sandbox.retries import Answers
 from durable_sandbox.routing import Destination, destination
-from durable_sandbox.sockets import AsgiSocket, WebSockets, connections_request, handshake_of, target_of
+from durable_sandbox.sockets import (
+    AsgiSocket,
+    LingeringProtocol,
+    WebSockets,
+    connections_request,
+    handshake_of,
+    target_of,
+)
 from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monitor
 
 logger = logging.getLogger("durable_sandbox")
@@ -413,7 +420,7 @@ def server_config(sandbox: Sandbox, **options: Any) -> uvicorn.Config:
         sandbox,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         http="httptools",
-        ws="websockets-sansio",
+        ws=LingeringProtocol,
         # A pair: of the whole message, and of each of its frames.
         ws_max_size=(MAXIMUM_MESSAGE_BYTES, MAXIMUM_FRAME_BYTES),
         ws_per_message_deflate=False,

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote
 
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
 from durable_sandbox.aws.http import HttpRequest
 from durable_sandbox.events.websocket import frames
 from durable_sandbox.events.websocket.deployed import ENDPOINT_PATH, Apis
@@ -80,6 +82,31 @@ class AsgiSocket:
             await self._send(message)
         except OSError as error:  # uvicorn's ClientDisconnected is one
             raise ConnectionResetError("the client is gone") from error
+
+
+class LingeringProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSockets, whose clients hear why a frame or message is refused even while they go on sending.
+
+    uvicorn closes at once, and a TCP connection closed with data unread is reset: the client loses the close frame with its
+    code. RFC 6455 section 7.1.1 has the server send its frame and EOF, and read on until the client closes too.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the client; those that come after the refusal are read and dropped."""
+        if self.conn.parser_exc is not None:
+            self.conn.receive_data(data)
+            return
+        super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Tell the application and the client, and wait for the client to close, up to ``close_timeout`` seconds."""
+        refusal = self.conn.close_sent
+        assert refusal is not None  # noqa: S101 - the parser has failed the connection
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": refusal.code, "reason": refusal.reason})
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.write_eof()
 
 
 def target_of(path: str, host: str, apis: Apis) -> tuple[str, str] | None:

@@ -201,6 +201,11 @@ class TestLimits:
             assert len(client.receive()["body"]) == 128 * 1024
             assert client.closed(*["x" * 32 * 1024] * 4, "x") == 1009
 
+    def test_the_code_comes_to_one_who_goes_on_sending(self, api: Api) -> None:
+        """As to one who stops: RFC 6455 section 7.1.1. The rest is more than the buffers of a connection hold."""
+        with api.connect() as client:
+            assert client.closed(*["x" * 32 * 1024] * 256) == 1009
+
     def test_a_binary_message(self, api: Api) -> None:
         with api.connect() as client:
             assert client.closed(b"x") == 1003
