@@ -7,6 +7,10 @@ STAMP := $(VENV)/.installed
 CHECKOV := .venv-checkov
 BRIDGE ?= pipe
 MESSAGES ?= 1000
+# More than there are processors: tests that apply stacks mostly wait. Each has a sandbox and a provider, up to 1 GB.
+WORKERS ?= 6
+# Some shells forbid it, and then hundreds of processes compile the same modules.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo soak down test pytest lint docs format bench clean
@@ -39,7 +43,7 @@ test: $(STAMP) $(CHECKOV)/.installed ## Run every test: hygiene, unit, contract,
 
 # Not in the help: what `make test` runs beside lint, of which each check has one processor.
 pytest:
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
 	@$(BIN)/ruff format --check .

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS = 3
+# Seconds between two looks.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +72,7 @@ class Sandbox:
     real_time: bool
     log: Path | None
     process: subprocess.Popen[bytes] | None = field(repr=False)
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def endpoint_url(self) -> str:
@@ -88,11 +91,14 @@ class Sandbox:
     def client(self, service: str, *, region: str = "us-east-1") -> Any:
         """A boto3 client of the sandbox, whatever the environment says, for ``service`` as boto3 names it ("sqs").
 
-        It has the rights of the account's root. Raises botocore's UnknownServiceError.
+        The same for each call, since to make one costs a tenth of a second; threads may share it. It has the rights of the
+        account's root. Raises botocore's UnknownServiceError.
         """
         from durable_sandbox.cli.aws import client  # noqa: PLC0415 - as above
 
-        return client(self.port, service, region=region)
+        if (service, region) not in self._clients:
+            self._clients[service, region] = client(self.port, service, region=region)
+        return self._clients[service, region]
 
     def reset(self) -> None:
         """Delete everything in the sandbox, in every region. Raises OSError if it does not answer."""
@@ -112,20 +118,29 @@ class Sandbox:
         found: dict[str, Any] = report
         return found
 
-    def eventually(self, probe: Callable[[], T | None], within: float = 60, what: str = "") -> T:
-        """The first value of ``probe`` that is not None. Raises AssertionError after ``within`` seconds; ``what`` says of what."""
-        deadline = time.monotonic() + within
-        while (value := probe()) is None:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"nothing within {within} s {what}".rstrip())
-            time.sleep(0.05)
-        return value
+    def eventually(self, probe: Callable[[], T | None], within: float = 60, what: object = "") -> T:
+        """As the function ``eventually`` below."""
+        return eventually(probe, within, what)
 
     def request(self, path: str, *, method: str = "GET") -> dict[str, Any]:
         """Call one of the sandbox's own routes. Raises OSError (an HTTP error too) or ValueError."""
         from durable_sandbox.cli.process import request_json  # noqa: PLC0415 - as above
 
         return request_json(self.port, path, method=method, timeout=60.0)
+
+
+def eventually(probe: Callable[[], T | None], within: float = 60, what: object = "") -> T:
+    """The first value of ``probe`` that is not None. Raises AssertionError after ``within`` seconds; ``what`` says of what.
+
+    It asks soon and then less often: what is waited for needs the machine as well.
+    """
+    deadline, pause = time.monotonic() + within, _FIRST_PAUSE
+    while (value := probe()) is None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing within {within} s {what}".rstrip())
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return value
 
 
 @pytest.fixture(scope="session")

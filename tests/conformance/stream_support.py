@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import eventually
 from support import Bench, Queue
+
+from durable_sandbox.pytest_plugin import eventually
 
 ACCOUNT = "123456789012"
 INVALID = "InvalidParameterValueException"

@@ -18,8 +18,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import eventually
 from support import Bench, Queue
+
+from durable_sandbox.pytest_plugin import eventually
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 ORDERS = """

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from lambda_support import eventually
 from stream_support import ACCOUNT, REPORT, Seen, Streams, filters, numbers, order_of, sequence_number
 from support import Bench, overlap
+
+from durable_sandbox.pytest_plugin import eventually
 
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from enforcement_support import ACCOUNT, REGION, Account, Role, allow, document, trust, unique
-from lambda_support import ECHO, eventually
+from lambda_support import ECHO
 from support import Bench
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 EVENTS = {"Principal": {"Service": "events.amazonaws.com"}}
 

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from lambda_support import ROLE, eventually
+from lambda_support import ROLE
 from stream_support import PROBE, Seen, Source, Streams, filters, numbers
 from support import Bench, overlap
+
+from durable_sandbox.pytest_plugin import eventually
 
 
 @pytest.fixture(scope="module")

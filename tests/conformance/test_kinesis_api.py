@@ -13,9 +13,11 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import ECHO, eventually
+from lambda_support import ECHO
 from stream_support import ACCOUNT, INVALID, REPORT, TRIM_HORIZON, Source, Streams, deny, filters, refused
 from support import Bench
+
+from durable_sandbox.pytest_plugin import eventually
 
 DURABLE = """
 import base64

@@ -15,9 +15,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from lambda_support import eventually
 from stream_support import ACCOUNT, PROBE, REPORT, Source, Streams, deny, numbers
 from support import Bench
+
+from durable_sandbox.pytest_plugin import eventually
 
 POISON = {"n": 0, "raise": True}
 MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

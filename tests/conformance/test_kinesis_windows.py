@@ -9,9 +9,10 @@ import time
 from datetime import datetime
 
 import pytest
-from lambda_support import eventually
 from stream_support import Seen, Streams
 from support import Bench
+
+from durable_sandbox.pytest_plugin import eventually
 
 SECONDS = 2
 

@@ -15,9 +15,10 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import eventually
 from stream_support import ACCOUNT, Source, Streams, filters
 from support import Bench, Queue
+
+from durable_sandbox.pytest_plugin import eventually
 
 READS = {
     "kinesis": [

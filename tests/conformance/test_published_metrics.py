@@ -17,9 +17,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from lambda_support import eventually, open_role
+from lambda_support import open_role
 from stream_support import Streams
 from support import Bench, Queue
+
+from durable_sandbox.pytest_plugin import eventually
 
 WITHIN = 30.0
 ORDERS = """

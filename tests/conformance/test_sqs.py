@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from lambda_support import eventually
 from support import PROBE, Bench, Queue, overlap, receive_count
+
+from durable_sandbox.pytest_plugin import eventually
 
 # --- 1.1 batches --------------------------------------------------------------------------------------------------------
 

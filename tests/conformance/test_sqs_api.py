@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import ECHO, eventually
+from lambda_support import ECHO
 from support import Bench
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 INVALID = "InvalidParameterValueException"
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from enforcement_support import Account, unique
-from lambda_support import eventually
 from support import Bench
 from websocket_support import SHOW, Api, Client
 from websockets.exceptions import InvalidStatus
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 
 @pytest.fixture(scope="module")

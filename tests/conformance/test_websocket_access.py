@@ -13,12 +13,11 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from enforcement_support import REGION, Account, Role, allow, refused, trust, unique
-from lambda_support import eventually
 from support import Bench
 from websocket_support import SHOW, Api, Client, function_uri
 from websockets.exceptions import InvalidStatus
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 AUTHORIZER = """
 import json

@@ -6,10 +6,9 @@ import json
 
 import pytest
 from enforcement_support import Account, allow, trust, unique
-from lambda_support import eventually
 from websocket_support import FORM, Api, messages, sender
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 INJECTION = '{"text": "&MessageGroupId=other&x=%26+ \\u00fc"}'
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slim_provider import slim_provider
 
-from durable_sandbox.provider_process import attached_provider
 from durable_sandbox.terraform import own_env
 
 REPO = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     # It checks the configuration as ever: what the tests mock is what it does at AWS.
-    with attached_provider(env, root.parent / "provider-process", root) as attached:
+    with slim_provider(env, root.parent / "provider-process", root) as attached:
         # Twice the memory for a quarter less time: what a run needs is short-lived.
         yield Copy(root, env | attached | {"GOGC": "800"})
 

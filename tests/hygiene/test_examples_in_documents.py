@@ -15,6 +15,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ import pytest
 from document_support import Snippet, snippets
 from hcl_support import Example, Incomplete, complete, misfits
 from hygiene_support import REPO, tracked
+from slim_provider import slim_provider
 
-from durable_sandbox.provider_process import attached_provider
 from durable_sandbox.terraform import find_terraform, own_env
 
 HCL = snippets("hcl", "terraform")
@@ -100,10 +101,13 @@ def _examples(blocks: list[Snippet]) -> dict[str, Example]:
     return found
 
 
-GOOD, ARGUMENTS, VALUES = (
-    _examples(blocks)
-    for blocks in (HCL, [bad(text) for text, _ in BAD_ARGUMENTS], [bad(text) for text, _ in BAD_VALUES])
-)
+@cache
+def _good() -> dict[str, Example]:
+    return _examples(HCL)
+
+
+def _bad(expected: list[tuple[str, str]]) -> dict[str, Example]:
+    return _examples([bad(text) for text, _ in expected])
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +120,20 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     env = own_env(os.environ, base / "provider")
     made = Workshop(base, env)
     # A key has a number and a line, so that two of different lists are the same only if the text is.
-    everything = {f"good_{key}": example for key, example in GOOD.items()}
-    everything |= {f"arguments_{key}": example for key, example in ARGUMENTS.items()}
-    everything |= {f"values_{key}": example for key, example in VALUES.items()}
+    everything = {f"good_{key}": example for key, example in _good().items()}
+    everything |= {f"arguments_{key}": example for key, example in _bad(BAD_ARGUMENTS).items()}
+    everything |= {f"values_{key}": example for key, example in _bad(BAD_VALUES).items()}
     made.place(everything)
     made.call(everything)
     done = made.run("init", "-backend=false", "-input=false", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
-    with attached_provider(made.env, base / "provider-process", base) as attached:
+    with slim_provider(made.env, base / "provider-process", base) as attached:
         yield Workshop(base, made.env | attached)
 
 
 @pytest.fixture(scope="module")
 def diagnostics(workshop: Workshop) -> list[dict[str, Any]]:
-    return workshop.validate({f"good_{key}": example for key, example in GOOD.items()})
+    return workshop.validate({f"good_{key}": example for key, example in _good().items()})
 
 
 def _said(diagnostics: list[dict[str, Any]], folder: str) -> list[str]:
@@ -148,12 +152,12 @@ def test_terraform_example(diagnostics: list[dict[str, Any]], number: int) -> No
         assert misfits(HCL[number]) == []
         return
     key = _key(HCL[number], number)
-    assert key in GOOD
+    assert key in _good()
     assert _said(diagnostics, f"good_{key}") == [], "\n".join(example.files.values())
 
 
 def test_terraform_speaks_of_nothing_else(diagnostics: list[dict[str, Any]]) -> None:
-    places = {f"good_{key}" for key in GOOD}
+    places = {f"good_{key}" for key in _good()}
     others = [
         said
         for said in diagnostics
@@ -165,7 +169,7 @@ def test_terraform_speaks_of_nothing_else(diagnostics: list[dict[str, Any]]) -> 
 
 def test_examples_were_found() -> None:
     """Of each way to be completed: else the tests above would hold for want of any."""
-    texts = ["".join(example.files.values()) for example in GOOD.values()]
+    texts = ["".join(example.files.values()) for example in _good().values()]
     assert len(texts) > 25
     assert any('variable "typed"' in text for text in texts)
     assert any('module "shown"' in text for text in texts)
@@ -174,13 +178,12 @@ def test_examples_were_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "examples", "expected"),
-    [("arguments", ARGUMENTS, BAD_ARGUMENTS), ("values", VALUES, BAD_VALUES)],
+    ("prefix", "expected"),
+    [("arguments", BAD_ARGUMENTS), ("values", BAD_VALUES)],
     ids=["arguments", "values"],
 )
-def test_a_wrong_example_is_noticed(
-    workshop: Workshop, prefix: str, examples: dict[str, Example], expected: list[tuple[str, str]]
-) -> None:
+def test_a_wrong_example_is_noticed(workshop: Workshop, prefix: str, expected: list[tuple[str, str]]) -> None:
+    examples = _bad(expected)
     found = workshop.validate({f"{prefix}_{key}": example for key, example in examples.items()})
     assert len(examples) == len(expected)
     for key, (text, message) in zip(examples, expected, strict=True):

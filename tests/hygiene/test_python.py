@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -109,30 +110,32 @@ def _imports(module: str) -> Iterator[Import]:
         yield from (Import(module, name, id(node) in guarded) for name in names if name in MODULES)
 
 
-IMPORTS = [found for module in MODULES for found in _imports(module)]
+@cache
+def _all_imports() -> list[Import]:
+    return [found for module in MODULES for found in _imports(module)]
 
 
 def test_imports_run_one_way() -> None:
     wrong = []
-    for found in IMPORTS:
+    for found in _all_imports():
         unit, target = _unit(found.module), _unit(found.target)
         if not target or unit == target or target in MAY_IMPORT[unit]:
             continue
         if not (found.types_only and (unit, target) in TYPES_ONLY):
             wrong.append(f"{found.module} -> {found.target}")
     assert not wrong
-    assert len(IMPORTS) > 100
+    assert len(_all_imports()) > 100
 
 
 def test_every_exception_is_needed() -> None:
-    used = {(_unit(found.module), _unit(found.target)) for found in IMPORTS}
+    used = {(_unit(found.module), _unit(found.target)) for found in _all_imports()}
     assert not TYPES_ONLY.keys() - used
 
 
 def test_no_circles() -> None:
     """Between modules, imports inside functions included; for types alone only the exceptions above may close one."""
     graph: dict[str, set[str]] = {module: set() for module in MODULES}
-    for found in IMPORTS:
+    for found in _all_imports():
         excepted = found.types_only and (_unit(found.module), _unit(found.target)) in TYPES_ONLY
         if found.target not in {PACKAGE, found.module} and not excepted:
             graph[found.module].add(found.target)

@@ -7,20 +7,17 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
 from durable_ops import queue
 from durable_ops.cli import main
-from durable_sandbox.pytest_plugin import Sandbox
-
-T = TypeVar("T")
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ops-handler"
@@ -72,17 +69,6 @@ def package(source: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("handler.py", source)
     return buffer.getvalue()
-
-
-def eventually(probe: Callable[[], T | None], within: float = 30) -> T:
-    """The first value of ``probe`` that is not None."""
-    deadline = time.monotonic() + within
-    while True:
-        value = probe()
-        if value is not None:
-            return value
-        assert time.monotonic() < deadline, f"nothing within {within} s"
-        time.sleep(0.02)
 
 
 class Deployed:

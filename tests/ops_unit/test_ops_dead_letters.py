@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from ops_support import Deployed, Said, begin, end, environment, eventually, run
+from ops_support import Deployed, Said, begin, end, environment, run
 
 from durable_ops.redrive import execution_name
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 Ops = Callable[..., Said]
 

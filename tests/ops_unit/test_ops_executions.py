@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from ops_support import Deployed, Said, environment, eventually, run
+from ops_support import Deployed, Said, environment, run
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 Ops = Callable[..., Said]
 

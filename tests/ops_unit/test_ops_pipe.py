@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ops_support import ACCOUNT, Deployed, Said, environment, eventually, policy, queue_arn, run
+from ops_support import ACCOUNT, Deployed, Said, environment, policy, queue_arn, run
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 Ops = Callable[..., Said]
 

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec
 
-from observe import eventually
-
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 P = ParamSpec("P")
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from slim_provider import slim_provider
+
 from durable_sandbox import terraform
 from durable_sandbox.cli.environment import unset_variables
-from durable_sandbox.provider_process import attached_provider
 from durable_sandbox.pytest_plugin import Sandbox
 
 _REPO = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def terraform_env(sandbox: Sandbox, directory: Path) -> Iterator[dict[str, str]]
     wanted = dict.fromkeys(unset_variables(), "") | sandbox.env | found | {"GOGC": "800"}
     env = {key: value for key, value in {**os.environ, **wanted}.items() if value or key not in wanted}
     share_builds(*_scenarios())
-    with attached_provider(env, directory / "provider", _REPO) as attached:
+    with slim_provider(env, directory / "provider", _REPO) as attached:
         yield wanted | attached
 
 

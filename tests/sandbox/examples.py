@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from deployment import Deployment
-from observe import Pipeline, eventually
+from observe import Pipeline
 
 from durable_sandbox.cli.process import request_json
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 _FOLDER = Path(__file__).parents[2] / "examples"
 _VARIABLES = {"observability": "false"}

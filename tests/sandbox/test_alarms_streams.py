@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 from alarm_proofs import ALARM, OK, Alarms, proves
-from observe import eventually
 from pytest_terraform import terraform
 from websockets.sync.client import connect
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 pytestmark = pytest.mark.timeout(240)  # the first test applies, which takes a minute
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from deployment import inventory
-from observe import eventually, only
+from observe import only
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 from examples import Example, Examples
 
 pytestmark = pytest.mark.timeout(400)  # the first test waits for all of them to apply, which takes a minute or two

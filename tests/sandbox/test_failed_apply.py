@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from deployment import Deployment
-from observe import eventually
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 MISSING = "lone/nowhere.zip"
 REASON = "NoSuchKey"

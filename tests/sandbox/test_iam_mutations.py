@@ -11,20 +11,22 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from observe import Pipeline, eventually
+from observe import Pipeline
 from pytest_terraform import terraform
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 pytestmark = pytest.mark.timeout(600)  # three stacks to apply, then about fifty short runs
 
 _PATIENCE, _MOST_PATIENCE = 4.0, 10.0
 _TIMES_A_GOOD_RUN = 3
+_BETWEEN_LOOKS = 0.25
 
 
 @dataclass(frozen=True)
@@ -84,23 +86,23 @@ class Scenario:
         self.pipeline.functions.invoke(
             FunctionName=self.outputs["function_alias_arn"], InvocationType="Event", Payload=json.dumps(wrong).encode()
         )
+        missing = {
+            "no row": lambda: not self.pipeline.rows([message_id]),
+            "the message stays on the queue": lambda: self.pipeline.depth("queue_url") > depth,
+            "no dead letter": lambda: self.pipeline.depth("failed_queue_url") <= failed,
+            **{f"no log of {name}": partial(self._silent, name, started) for name in self.functions},
+        }
         deadline = time.monotonic() + patience
         while True:
-            missing = self._missing(message_id, started, depth, failed)
+            # What has come stays, and is not asked for again.
+            missing = {what: is_missing for what, is_missing in missing.items() if is_missing()}
             if not missing or time.monotonic() > deadline:
-                return missing
-            time.sleep(0.1)
+                return list(missing)
+            time.sleep(_BETWEEN_LOOKS)
 
-    def _missing(self, message_id: str, started: int, depth: int, failed: int) -> list[str]:
-        missing = [] if self.pipeline.rows([message_id]) else ["no row"]
-        missing += [] if self.pipeline.depth("queue_url") <= depth else ["the message stays on the queue"]
-        missing += [] if self.pipeline.depth("failed_queue_url") > failed else ["no dead letter"]
-        missing += [f"no log of {name}" for name in self.functions if not self._logged(name, started)]
-        return missing
-
-    def _logged(self, function: str, started: int) -> bool:
-        answer = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}", startTime=started)
-        return bool(answer["events"])
+    def _silent(self, function: str, since: int) -> bool:
+        answer = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}", startTime=since)
+        return not answer["events"]
 
     def refusals(self, role: str) -> dict[str, int]:
         """By action, how often the role was refused."""

@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, inventory
-from observe import eventually
 from pytest_terraform import terraform
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 pytestmark = pytest.mark.timeout(280)  # the first test applies, which takes a minute
 

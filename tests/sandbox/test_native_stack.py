@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from deployment import Deployment, inventory
 from native_provider import MINIMUM, WANTED, constraint, numbers, reason_to_skip, selected
-from observe import Pipeline, eventually, only
+from observe import Pipeline, only
 
 from durable_sandbox.provider_process import REATTACH
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 from durable_sandbox.terraform import REGISTRY, find_terraform
 
 pytestmark = pytest.mark.timeout(280)  # the first test applies, which takes a minute

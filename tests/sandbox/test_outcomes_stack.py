@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, inventory
-from observe import Pipeline, eventually, kill_busy
+from observe import Pipeline, kill_busy
 from pytest_terraform import terraform
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 pytestmark = pytest.mark.timeout(240)  # the first test applies, which takes a minute
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from observe import eventually
 
 from durable_sandbox.cli import aws, process
+from durable_sandbox.pytest_plugin import eventually
 
 HOLD = 2.0
 SOURCE = f"""

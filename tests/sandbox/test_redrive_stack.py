@@ -17,11 +17,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from observe import Pipeline, eventually
+from observe import Pipeline
 from pytest_terraform import terraform
 
 from durable_sandbox.cli.process import request_json
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 pytestmark = pytest.mark.timeout(290)  # the first test applies, which takes a minute
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from attachment import terraform_env
 from deployment import Deployment, inventory
-from observe import eventually, only
+from observe import only
 from pytest_terraform import terraform
 from socket_clients import TIME_SCALE, Behind, Client
 
-from durable_sandbox.pytest_plugin import Sandbox, started
+from durable_sandbox.pytest_plugin import Sandbox, eventually, started
 
 pytestmark = pytest.mark.timeout(300)  # the first test applies, which takes a minute
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from lambda_support import eventually
 from server_support import RecordingLambda, Running, running
 
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.pytest_plugin import eventually
 from durable_sandbox.wiring import build_sqs
 
 ACCOUNT = "arn:aws:{service}:us-east-1:123456789012:{resource}"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import boto3
 
-T = TypeVar("T")
+from durable_sandbox.pytest_plugin import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/handler"
 """A role that may do anything, for tests of other things than IAM; ``open_role`` creates it."""
@@ -125,14 +123,3 @@ class Functions:
             DurableExecutionArn=arn, IncludeExecutionData=True, MaxItems=1000
         )["Events"]
         return events
-
-
-def eventually(probe: Callable[[], T | None], within: float = 20) -> T:
-    """The first value of ``probe`` that is not None."""
-    deadline = time.monotonic() + within
-    while True:
-        value = probe()
-        if value is not None:
-            return value
-        assert time.monotonic() < deadline, f"nothing within {within} s"
-        time.sleep(0.02)

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 from enforcement_support import Account, allow
-from lambda_support import Functions, eventually
+from lambda_support import Functions
 
-from durable_sandbox.pytest_plugin import Sandbox, started
+from durable_sandbox.pytest_plugin import Sandbox, eventually, started
 
 BAD_HANDLER = "def handler(event, context):\n    raise ValueError('no')\n"
 

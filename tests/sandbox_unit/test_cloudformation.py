@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from server_support import RecordingLambda, Running, recorder, running
 
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.moto_adapter.cfn_changes import in_order
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 DURABLE = {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 7}
@@ -289,6 +288,8 @@ def test_an_unknown_property_fails_the_stack(cfn: Any) -> None:
 
 
 def test_dependencies_are_found_in_every_form() -> None:
+    from durable_sandbox.moto_adapter.cfn_changes import in_order  # noqa: PLC0415 - all of moto, a second in each worker
+
     resources = {
         "A": {"Properties": {"X": {"Fn::Sub": "${B}-${AWS::Region}"}}},
         "B": {"Properties": {"X": {"Fn::Sub": ["${v}", {"v": {"Fn::GetAtt": "C.Arn"}}]}}},

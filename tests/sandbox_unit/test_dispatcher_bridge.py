@@ -11,10 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from lambda_support import DURABLE, Functions, eventually, open_role, package
+from lambda_support import DURABLE, Functions, open_role, package
 
 from durable_sandbox.cli.process import request_json
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 DISPATCHER = Path(__file__).resolve().parents[2] / "functions" / "dispatcher"
 # With less than 11 s left the dispatcher starts nothing, so its module asks for 15; and a mapping wants a queue that hides

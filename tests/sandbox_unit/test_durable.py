@@ -17,9 +17,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from lambda_support import DURABLE, ECHO, Functions, eventually, package
+from lambda_support import DURABLE, ECHO, Functions, package
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 
 @pytest.fixture

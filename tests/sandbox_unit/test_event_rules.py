@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 from event_support import ACCOUNT, DETAIL, FUNCTION, PATHS, ROLE, World, event_world
-from lambda_support import eventually
+
+from durable_sandbox.pytest_plugin import eventually
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from enforcement_support import ACCOUNT, Account, allow, trust, unique
-from lambda_support import ECHO, eventually
+from lambda_support import ECHO
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from enforcement_support import ACCOUNT, REGION, Account, allow, document, refused, trust, unique
-from lambda_support import DURABLE, ECHO, eventually, package
+from lambda_support import DURABLE, ECHO, package
 
 from durable_sandbox import pytest_plugin
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 CHECKPOINT = ["lambda:CheckpointDurableExecution", "lambda:GetDurableExecutionState"]
 READ = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]

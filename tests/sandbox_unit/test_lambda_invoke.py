@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import ECHO, Functions, eventually
+from lambda_support import ECHO, Functions
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 
 @pytest.fixture

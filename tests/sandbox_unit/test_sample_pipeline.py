@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from lambda_support import Functions, eventually, open_role
+from lambda_support import Functions, open_role
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 GOOD = {"data_source": "test.csv", "processing_type": "standard"}

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from lambda_support import Functions, eventually
+from lambda_support import Functions
 
-from durable_sandbox.pytest_plugin import Sandbox
+from durable_sandbox.pytest_plugin import Sandbox, eventually
 
 PREFIX = "arn:aws:lambda:us-east-1:123456789012:function"
 

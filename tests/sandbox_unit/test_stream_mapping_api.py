@@ -11,13 +11,14 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
-from lambda_support import DURABLE, ECHO, eventually, package
+from lambda_support import DURABLE, ECHO, package
 from pipes_fakes import ACCOUNT, QUEUE, REGION
 from server_support import Running, running
 
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.streams.spec import StartingPosition, StreamCounts
+from durable_sandbox.pytest_plugin import eventually
 from durable_sandbox.services.lambda_ import mapping_pollers
 from durable_sandbox.services.lambda_.mapping_sources import source_defaults
 from durable_sandbox.services.lambda_.mapping_stream_settings import StreamSettings
