@@ -38,11 +38,11 @@ soak: $(STAMP) ## Send 1,000 messages with faults on every side and account for 
 down: $(STAMP) ## Stop the sandbox
 	@$(BIN)/sandbox down
 
-test: $(STAMP) $(CHECKOV)/.installed ## Run every test: hygiene, unit, contract, sandbox
+test: $(STAMP) $(CHECKOV)/.installed ## Lint, and run every test: hygiene, unit, contract, sandbox (WORKERS=n)
 	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 
-# Not in the help: what `make test` runs beside lint, of which each check has one processor.
-pytest:
+# Beside lint, of which each check has one processor.
+pytest: $(STAMP) $(CHECKOV)/.installed ## Run every test, without lint (WORKERS=n)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene

@@ -3,7 +3,7 @@
     python3 tools/release_notes.py [VERSION]
 
 VERSION is as in the heading, or the tag made of it: 0.2.0, v0.2.0; without it, Unreleased. Exit code 1 if there is no such
-section, or nothing in it. Standard library only.
+section, or nothing in it, and for a tag that is not the package's version. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import re
 import sys
 from pathlib import Path
 
-CHANGELOG = Path(__file__).parents[1] / "CHANGELOG.md"
+_ROOT = Path(__file__).parents[1]
+CHANGELOG = _ROOT / "CHANGELOG.md"
+VERSION_FILE = Path("durable_sandbox", "__init__.py")
 _HEADING = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
 
 
@@ -25,9 +27,21 @@ def sections(changelog: str) -> dict[str, str]:
     }
 
 
+def mismatch(tag: str) -> str | None:
+    """What is wrong with ``tag`` if it is not the version that the package says of itself."""
+    said = re.search(r'^__version__ = "(.+)"$', (_ROOT / VERSION_FILE).read_text(encoding="utf-8"), re.MULTILINE)
+    version = said[1] if said else "nothing"
+    return None if tag == f"v{version}" else f"The tag is {tag}, but {VERSION_FILE} says {version}: tag v{version}."
+
+
 def main() -> int:
     """Print the section that the command line names."""
-    version = sys.argv[1].removeprefix("v") if len(sys.argv) > 1 else "Unreleased"
+    name = sys.argv[1] if len(sys.argv) > 1 else "Unreleased"
+    version = name.removeprefix("v")
+    wrong = mismatch(name) if name != version else None
+    if wrong is not None:
+        print(wrong, file=sys.stderr)
+        return 1
     notes = sections(CHANGELOG.read_text(encoding="utf-8")).get(version)
     if not notes:
         print(

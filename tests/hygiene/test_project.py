@@ -124,8 +124,13 @@ def test_release_notes_are_one_section(tmp_path: Path) -> None:
     (tmp_path / "tools" / "release_notes.py").write_text((REPO / "tools" / "release_notes.py").read_text())
     text = "# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-02-01\n\n### Added\n\n- More.\n\n## [0.1.0] - 2026-01-01\n\n- All.\n"
     (tmp_path / "CHANGELOG.md").write_text(text)
+    (tmp_path / "durable_sandbox").mkdir()
+    (tmp_path / "durable_sandbox" / "__init__.py").write_text('"""Package."""\n\n__version__ = "0.2.0"\n')
     assert _notes("v0.2.0", root=tmp_path).stdout == "### Added\n\n- More.\n"
     assert _notes("0.1.0", root=tmp_path).stdout == "- All.\n"
+    done = _notes("v0.1.0", root=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The tag is v0.1.0, but durable_sandbox/__init__.py says 0.2.0" in done.stderr
     for arguments in (("0.3.0",), ()):
         done = _notes(*arguments, root=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
@@ -235,7 +240,7 @@ def test_the_workflow_runs_every_test() -> None:
     named = [path for entry in tests for path in entry["paths"].split()]
     assert sorted(named) == sorted(re.findall(r'"(tests/\w+)"', configured[1]))
     runs = {step["run"] for name, job, _ in _jobs() if name.startswith("ci-") for step in job["steps"] if "run" in step}
-    assert runs >= {"make lint", "make test"}
+    assert runs >= {"make lint", "make pytest"}
 
 
 # Modules
