@@ -38,7 +38,7 @@ soak: $(STAMP) ## Send 1,000 messages with faults on every side and account for 
 down: $(STAMP) ## Stop the sandbox
 	@$(BIN)/sandbox down
 
-test: $(STAMP) $(CHECKOV)/.installed ## Lint, and run every test: hygiene, unit, contract, sandbox (WORKERS=n)
+test: ## Lint, and run every test: hygiene, unit, contract, sandbox (WORKERS=n)
 	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 
 # Beside lint, of which each check has one processor.
@@ -72,7 +72,7 @@ bench: $(STAMP) ## Measure: SQS, streams, the dispatcher, WebSockets and the sam
 $(CHECKOV)/.installed: requirements-checkov.lock
 	@test -x $(CHECKOV)/bin/python || $(PYTHON) -m venv $(CHECKOV)
 	@echo "Installing checkov into $(CHECKOV) (once)" >&2
-	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.lock
+	@$(CHECKOV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-checkov.lock
 	@touch $@
 
 clean: ## Stop the sandbox and delete everything that was built

@@ -30,13 +30,13 @@ variable "artifact_bucket" {
 }
 
 variable "batch_size" {
-  description = "Most messages that the bridge hands over at once. Null means 10 where messages fail alone, and 1 where they fail together: with bridge pipe, whose batch is one execution, and in the groups of a FIFO queue."
+  description = "Most messages that the bridge hands over at once: 1 to 10000, above 10 with a `batching_window` of 1 or more; on a FIFO queue up to 10. Null means 10 where messages fail alone, and 1 where they fail together: with bridge pipe, whose batch is one execution, and in the groups of a FIFO queue."
   type        = number
   default     = null
 }
 
 variable "batching_window" {
-  description = "Seconds for which the bridge collects a batch; at least 1 for a `batch_size` above 10. Not on a FIFO queue."
+  description = "Seconds for which the bridge collects a batch, 0 to 300; at least 1 for a `batch_size` above 10. Not on a FIFO queue."
   type        = number
   default     = 0
   nullable    = false
@@ -62,7 +62,7 @@ variable "bridge_enabled" {
 }
 
 variable "environment_variables" {
-  description = "Environment of the durable function, besides `<STEP>_FUNCTION_ARN` for each step and, with `reply_function_arn`, REPLY_FUNCTION_ARN and REPLY_PROGRESS. The sample reads HOLD_SECONDS."
+  description = "Environment of the durable function, besides `<STEP>_FUNCTION_ARN` for each step and, with `reply_function_arn`, REPLY_FUNCTION_ARN and REPLY_PROGRESS. Values are plain text in state and plan: give the name of a secret, not the secret. The sample reads HOLD_SECONDS."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -183,7 +183,7 @@ variable "kms_key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which CloudWatch Logs keeps the logs; 0 keeps them for ever."
+  description = "Days for which CloudWatch Logs keeps the logs of functions and pipe, one of its numbers, e.g. 7, 30, 90 or 365 (all are in `execution-role`, which checks it); 0 keeps them for ever."
   type        = number
   default     = 30
   nullable    = false
@@ -197,7 +197,7 @@ variable "max_message_size" {
 }
 
 variable "max_receive_count" {
-  description = "Receives without a start after which a message moves to `<name>-dlq`. AWS advises 5 or more."
+  description = "Receives without a start after which a message moves to `<name>-dlq`, 1 to 1000. AWS advises 5 or more."
   type        = number
   default     = 5
   nullable    = false
@@ -215,14 +215,14 @@ variable "maximum_concurrency" {
 }
 
 variable "memory_size" {
-  description = "Memory of the durable function in MB."
+  description = "Memory of the durable function in MB, 128 to 10240; processor share grows with it."
   type        = number
   default     = 256
   nullable    = false
 }
 
 variable "message_retention_seconds" {
-  description = "Seconds for which the queue keeps a message; less than the 14 days (1209600) of the dead-letter queue."
+  description = "Seconds for which the queue keeps a message, 60 to 1209599: less than the 14 days (1209600) of the dead-letter queue."
   type        = number
   default     = 345600
   nullable    = false
@@ -404,7 +404,7 @@ variable "reply_progress" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent invocations kept for, and allowed to, the durable function; -1 for no reservation."
+  description = "Concurrent invocations kept for, and allowed to, the durable function; -1 for no reservation, 0 stops it. With bridge esm at least `maximum_concurrency`, so that the mapping is never throttled."
   type        = number
   default     = -1
   nullable    = false

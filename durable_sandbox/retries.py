@@ -2,7 +2,7 @@
 
 A busy machine loses an answer now and then (measured: one apply of about ten, of some 300 calls each, with both processors at
 their limit; the provider then tries again within 70 ms). To create something again would fail with a conflict, and leave
-Terraform without what it created. AWS's SDKs say that a try is another one of the same call: ``amz-sdk-invocation-id`` stays, ``amz-sdk-request``
+Terraform without what it created; to update again what is still being updated, likewise. AWS's SDKs say that a try is another one of the same call: ``amz-sdk-invocation-id`` stays, ``amz-sdk-request``
 counts (https://github.com/smithy-lang/smithy-go and botocore's retryhandler write them). Reads need no such help, and what invokes or
 sends is done again, as on AWS.
 """
@@ -18,25 +18,25 @@ from durable_sandbox.aws.http import HttpRequest, HttpResponse
 logger = logging.getLogger(__name__)
 
 _KEPT = 512
-_CREATING = ("Add", "Create", "Publish")
+_CHANGING = ("Add", "Create", "Publish", "Update")
 _SUCCESS = range(200, 300)
 _ATTEMPT = re.compile(r"attempt=(\d+)")
-_DATA_PLANE = frozenset({"PublishBatch", "Publish"})
-"""SNS messages: they begin as PublishVersion does."""
+_DATA_PLANE = frozenset({"PublishBatch", "Publish", "UpdateItem"})
+"""Messages and rows: they begin as PublishVersion and UpdateFunctionCode do."""
 
 
 class Answers:
-    """The last successful answers of calls that create something, by the SDK's id of the call."""
+    """The last successful answers of calls that create or update something, by the SDK's id of the call."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, HttpResponse] = OrderedDict()
 
     def keep(self, request: HttpRequest, operation: str, response: HttpResponse) -> None:
-        """Remember what ``operation`` was answered, if it created something."""
+        """Remember what ``operation`` was answered, if it created or updated something."""
         call = request.headers.get("amz-sdk-invocation-id")
         if call is None or response.status not in _SUCCESS or operation in _DATA_PLANE:
             return
-        if operation.startswith(_CREATING):
+        if operation.startswith(_CHANGING):
             self._kept[call] = response
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)

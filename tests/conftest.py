@@ -11,25 +11,32 @@ import pytest
 from botocore.loaders import JSONFileLoader, Loader
 
 _WAITING = Path(__file__).parent / "sandbox"
+_IN_PROCESS = Path(__file__).parent / "sandbox_unit"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _service_models_read_once() -> Iterator[None]:
+_parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+_list = Loader.list_available_services
+
+
+@functools.cache
+def _services(search_paths: tuple[str, ...], type_name: str) -> list[str]:
+    return list(_list(Loader(extra_search_paths=search_paths, include_default_search_paths=False), type_name))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _service_models_read_once(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let botocore's service models be found and parsed once in a worker, not once in each session of boto3.
 
-    botocore itself gives one parsed file to all clients of a session, so none of them writes to it.
+    botocore itself gives one parsed file to all clients of a session, so none of them writes to it. moto does, in a sandbox that
+    runs in the test's own process.
     """
-    parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-
-    @functools.cache
-    def services(search_paths: tuple[str, ...], type_name: str) -> list[str]:
-        return list(listing(Loader(extra_search_paths=search_paths, include_default_search_paths=False), type_name))
-
-    listing = Loader.list_available_services
+    if _IN_PROCESS in request.path.parents:
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: parse(path))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: _parse(path))
         patch.setattr(
-            Loader, "list_available_services", lambda self, type_name: services(tuple(self.search_paths), type_name)
+            Loader, "list_available_services", lambda self, type_name: _services(tuple(self.search_paths), type_name)
         )
         yield
 

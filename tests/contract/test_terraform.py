@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,29 +81,34 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of the Terraform side, initialised: nothing is written into the tree, workers do not meet."""
+    """A copy of the Terraform side: nothing is written into the tree, workers do not meet."""
 
     root: Path
     env: Mapping[str, str]
 
-    def test(self, *files: str, options: Iterable[str] = ()) -> subprocess.CompletedProcess[str]:
-        filters = [f"-filter={file}" for file in files]
-        command = ["terraform", "test", "-no-color", "-test-directory=tests/contract", *filters, *options]
-        return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+    def test(self, name: str, files: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+        """Run tests, by file name and text, in a folder called ``name``: terraform reads the modules of every run in the folder."""
+        folder = self.root / "suites" / name
+        folder.mkdir(parents=True)
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        done = self._run("init", name, "-input=false")
+        return done if done.returncode else self._run("test", name, *options)
+
+    def _run(self, command: str, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        line = ["terraform", command, "-no-color", f"-test-directory=suites/{name}", *options]
+        return subprocess.run(line, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     root = tmp_path_factory.mktemp("contract") / "repo"
     ignore = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*")
-    for folder in ("modules", "functions", "tests/contract", "tests/terraform"):
+    for folder in ("modules", "functions", "tests/contract/mocks", "tests/terraform"):
         shutil.copytree(REPO / folder, root / folder, ignore=ignore)
     for file in REPO.glob("*.tf"):
         shutil.copy(file, root)
     env = own_env(os.environ, root.parent / "provider")
-    command = ["terraform", "init", "-input=false", "-no-color", "-test-directory=tests/contract"]
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
     # It checks the configuration as ever: what the tests mock is what it does at AWS.
     with slim_provider(env, root.parent / "provider-process", root) as attached:
         # Twice the memory for a quarter less time: what a run needs is short-lived.
@@ -112,7 +117,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_suite(terraform: Copy, suite: str) -> None:
-    done = terraform.test(f"tests/contract/{suite}")
+    done = terraform.test(suite.partition(".")[0], {suite: (Path(__file__).parent / suite).read_text(encoding="utf-8")})
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"Success! [1-9]\d* passed, 0 failed", done.stdout), done.stdout
 
@@ -120,15 +125,15 @@ def test_suite(terraform: Copy, suite: str) -> None:
 @pytest.fixture(scope="session")
 def errors(terraform: Copy) -> list[list[str]]:
     """What terraform says to each of REFUSALS: all in one process, of which the start costs more than a plan."""
-    files = [f"tests/contract/case_{number}.tftest.hcl" for number in range(len(REFUSALS))]
-    for file, (variables, _) in zip(files, REFUSALS, strict=True):
+    files = {}
+    for number, (variables, _) in enumerate(REFUSALS):
         inputs = "\n".join(f"    {key} = {json.dumps(value)}" for key, value in variables.items())
-        (terraform.root / file).write_text(
+        files[f"case_{number}.tftest.hcl"] = (
             'mock_provider "aws" {\n  source = "./tests/contract/mocks"\n}\n'
             f'run "case" {{\n  command = plan\n  variables {{\n{inputs}\n  }}\n}}\n'
         )
-    said: dict[str, list[str]] = {file: [] for file in files}
-    for event in map(json.loads, terraform.test(*files, options=("-json",)).stdout.splitlines()):
+    said: dict[str, list[str]] = {f"suites/cases/{file}": [] for file in files}
+    for event in map(json.loads, terraform.test("cases", files, "-json").stdout.splitlines()):
         if event["type"] == "diagnostic" and event["diagnostic"]["severity"] == "error":
             assert event.get("@testfile") in said, event
             said[event["@testfile"]].append(event["diagnostic"]["detail"])

@@ -14,11 +14,11 @@ from durable_sandbox.pytest_plugin import Sandbox
 
 _MESSAGES = 200
 _INVALID, _FLAKY, _TWICE = 10, 20, 10
-# Of these and of what two receives allow: a killed environment may fail the messages that it had in hand, ten at most, and
+# Of these and of what three receives allow: a killed environment may fail the messages that it had in hand, ten at most, and
 # the slower the machine, the more it has. How many are killed is by chance.
 _COLLATERAL = 40
 # A killed dispatcher's messages come back after three minutes, which is a test of patience here.
-_BRIDGES = {"esm": ["--max-receive-count", "2"], "pipe": [], "dispatcher": ["--spare", "dispatcher"]}
+_BRIDGES = {"esm": ["--max-receive-count", "3"], "pipe": [], "dispatcher": ["--spare", "dispatcher"]}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -28,15 +28,16 @@ class Running:
     sandbox: Sandbox
     url: str
     loop: asyncio.AbstractEventLoop
+    _clients: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
-    def client(self, service: str, **options: Any) -> Any:
-        session = boto3.Session(
-            aws_access_key_id=options.pop("key", "sandbox"),
-            aws_secret_access_key="sandbox",
-            region_name=options.pop("region", "us-east-1"),
-        )
-        config = Config(retries={"total_max_attempts": 1}, **options)
-        return session.client(service, endpoint_url=self.url, config=config)
+    def client(self, service: str, *, key: str = "sandbox", region: str = "us-east-1", **options: Any) -> Any:
+        """A client of this sandbox, with ``options`` of botocore's Config: the same for the same arguments."""
+        wanted = (service, key, region, *sorted(options.items()))
+        if wanted not in self._clients:
+            session = boto3.Session(aws_access_key_id=key, aws_secret_access_key="sandbox", region_name=region)
+            config = Config(retries={"total_max_attempts": 1}, **options)
+            self._clients[wanted] = session.client(service, endpoint_url=self.url, config=config)
+        return self._clients[wanted]
 
 
 @contextmanager

@@ -49,6 +49,15 @@ def test_what_was_created_is_not_created_again(server: Running) -> None:
     assert create_api(server, {}) != first
 
 
+def test_what_is_still_being_updated_is_not_updated_again() -> None:
+    """A mapping, for one, which refuses a second update until the first is through. A row is written again, as on AWS."""
+    answers, answer = Answers(), HttpResponse(200)
+    for operation in ("UpdateEventSourceMapping", "UpdateItem"):
+        first, second = (HttpRequest("PUT", "/", "", attempt(number, operation)) for number in (1, 2))
+        answers.keep(first, operation, answer)
+        assert answers.again(second) is (None if operation == "UpdateItem" else answer)
+
+
 def test_of_motos_services_as_well(server: Running) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
