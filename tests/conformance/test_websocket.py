@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from enforcement_support import Account, unique
 from support import Bench
-from websocket_support import SHOW, Api, Client
+from websocket_support import SHOW, Api, Client, deploy_shown
 from websockets.exceptions import InvalidStatus
 
 from durable_sandbox.pytest_plugin import Sandbox, eventually
@@ -22,7 +22,7 @@ def account(sandbox: Sandbox) -> Account:
 @pytest.fixture(scope="module")
 def shown(bench: Bench) -> str:
     """A function that prints its events."""
-    return bench.functions.deploy(SHOW)
+    return deploy_shown(bench)
 
 
 def events(sandbox: Sandbox, function: str, api: Api, kind: str, count: int = 1) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from enforcement_support import REGION, Account, Role, allow, refused, trust, unique
 from support import Bench
-from websocket_support import SHOW, Api, Client, function_uri
+from websocket_support import Api, Client, deploy_shown, function_uri
 from websockets.exceptions import InvalidStatus
 
 from durable_sandbox.pytest_plugin import Sandbox, eventually
@@ -47,7 +47,7 @@ def account(sandbox: Sandbox) -> Account:
 
 @pytest.fixture(scope="module")
 def shown(bench: Bench) -> str:
-    return bench.functions.deploy(SHOW)
+    return deploy_shown(bench)
 
 
 def status_of(api: Api, **options: Any) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import boto3
 import pytest
 from enforcement_support import ACCOUNT, REGION, Account, Role, allow, trust, unique
+from support import Bench
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -29,6 +30,15 @@ def handler(event, context):
     return {"statusCode": body.get("status", 200), "body": json.dumps({"route": event["requestContext"]["routeKey"], "body": event.get("body")})}
 """
 """Prints its event; answers with the route and the body, fails or answers a status as the body says."""
+
+
+def deploy_shown(bench: Bench) -> str:
+    """Deploy SHOW, with its log group, which else comes with the first line; ``name:live``."""
+    function = bench.functions.deploy(SHOW)
+    group = f"/aws/lambda/{function.partition(':')[0]}"
+    bench.sandbox.client("logs").create_log_group(logGroupName=group)
+    return function
+
 
 FORM = (
     "Action=SendMessage&MessageGroupId=$util.urlEncode($context.connectionId)"

@@ -12,8 +12,8 @@ from checkout import Begun, begun, finish
 from durable_sandbox.cli.environment import terraform_dir
 from durable_sandbox.pytest_plugin import Sandbox
 
-_MESSAGES = 200
-_INVALID, _FLAKY, _TWICE = 10, 20, 10
+_MESSAGES = 120
+_INVALID, _FLAKY, _TWICE = 6, 12, 6
 # Of these and of what three receives allow: a killed environment may fail the messages that it had in hand, ten at most, and
 # the slower the machine, the more it has. How many are killed is by chance.
 _COLLATERAL = 40
