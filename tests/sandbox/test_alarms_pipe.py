@@ -118,7 +118,7 @@ def watched(sandbox: Sandbox, request: pytest.FixtureRequest) -> Watched:
     return Watched(sandbox, {name: output["value"] for name, output in applied.outputs.items()})
 
 
-@terraform("alarms-pipe", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("alarms-pipe", scope="module")
 @proves("throttles", "concurrency", "running-executions", "duration", "async-age", "async-dropped")
 def test_a_function_without_concurrency_to_spare(watched: Watched) -> None:
     """Two slow executions take all of it, and more wait to start; meanwhile another function fails event after event."""

@@ -87,7 +87,7 @@ def watched(sandbox: Sandbox, request: pytest.FixtureRequest) -> Watched:
     return Watched(sandbox, {name: output["value"] for name, output in applied.outputs.items()})
 
 
-@terraform("alarms-streams", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("alarms-streams", scope="module")
 @proves(
     "async-age",
     "async-dropped",

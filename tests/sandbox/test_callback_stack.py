@@ -100,7 +100,7 @@ def wait_for_approval(pipeline: Pipeline) -> tuple[str, str, str]:
     return message_id, arn, callback_id(pipeline, arn)
 
 
-@terraform("callback", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("callback", scope="module")
 def test_aws_cli_completes_the_callback(deployed: Pipeline, aws: str, tmp_path: Path) -> None:
     message_id, arn, callback = wait_for_approval(deployed)
     assert call(aws, "get-durable-execution", "--durable-execution-arn", arn)["Status"] == "RUNNING"

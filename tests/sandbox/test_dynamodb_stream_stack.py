@@ -163,7 +163,7 @@ def held(deployed: Orders) -> dict[str, dict[str, Any]]:
     return {order_id: ended[name] for order_id, name in names.items()}
 
 
-@terraform("dynamodb-stream", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("dynamodb-stream", scope="module")
 def test_each_new_order_is_one_execution_under_its_record_s_name(
     deployed: Orders, held: Mapping[str, dict[str, Any]]
 ) -> None:

@@ -133,7 +133,7 @@ def assert_event(event: dict[str, Any], event_id: str, detail_type: str, detail:
     }
 
 
-@terraform("events", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("events", scope="module")
 def test_an_event_starts_the_function_and_the_answer_is_on_record(quiet: Shop) -> None:
     order = placed(1, 250, 100)
     event_id = quiet.put("Order placed", order)

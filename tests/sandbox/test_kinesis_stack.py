@@ -171,7 +171,7 @@ def loaded(deployed: Readings) -> Load:
     return replace(load, slowest_invocation=max(durations))
 
 
-@terraform("kinesis", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("kinesis", scope="module")
 def test_every_good_record_is_stored_and_no_other(deployed: Readings, loaded: Load, kinesis: Any) -> None:  # noqa: ARG001 - applied
     rows = deployed.rows()
     assert rows.keys() == loaded.sent.keys() - loaded.poisoned

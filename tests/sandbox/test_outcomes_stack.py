@@ -98,7 +98,7 @@ def assert_record(record: dict[str, Any], execution: Mapping[str, Any], status: 
     }
 
 
-@terraform("outcomes", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("outcomes", scope="module")
 def test_a_success_is_told(deployed: Jobs) -> None:
     executions = deployed.work("succeed", "succeed")
     for record, execution in zip(deployed.told(SUCCESSES, executions), executions, strict=True):

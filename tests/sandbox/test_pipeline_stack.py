@@ -56,7 +56,7 @@ def good(number: int, **fields: Any) -> dict[str, Any]:
     return {"data_source": f"invoices-{number}", "processing_type": "summarise", "number": number, **fields}
 
 
-@terraform("pipeline", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("pipeline", scope="module")
 def test_every_message_ends_in_the_table_or_in_failed(quiet: Pipeline) -> None:
     bodies = [good(number) for number in range(16)]
     bodies.insert(8, good(99, hold_seconds=HOLD))

@@ -122,7 +122,7 @@ def outage(deployed: Sidelined) -> Outage:
     return Outage(noisy, quiet, fresh, waiting)
 
 
-@terraform("sideline", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("sideline", scope="module")
 def test_a_fresh_message_is_served_before_the_backlog(outage: Outage, sideline: Any) -> None:  # noqa: ARG001 - applied
     assert min(outage.waiting) > OLD / 2
     assert max(outage.fresh.values()) < SERVED_WITHIN, outage

@@ -119,7 +119,7 @@ def sent(deployed: Payments) -> Sent:
     return sent
 
 
-@terraform("stream-pipe", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("stream-pipe", scope="module")
 def test_what_is_settled_is_booked_and_the_rest_passed_over(deployed: Payments, sent: Sent) -> None:
     rows = deployed.rows()
     assert rows.keys() == sent.settled.keys()

@@ -152,7 +152,7 @@ def held(deployed: Echo) -> Iterator[Echo]:
     deployed.nobody("guarded_table_name")
 
 
-@terraform("websocket-echo", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("websocket-echo", scope="module")
 def test_every_reply_reaches_its_own_connection_in_order(burst: Burst) -> None:
     """None is doubled, and none is missing."""
     assert [talk.accepted for talk in burst.crowd.talks] == [MESSAGES] * CLIENTS

@@ -116,7 +116,7 @@ def hasty(shop: Shop) -> Iterator[Shop]:
     shop.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
-@terraform("websocket", scope="module", teardown=terraform.TEARDOWN_OFF)
+@terraform("websocket", scope="module")
 def test_an_order_is_accepted_reported_on_and_stored(shop: Shop) -> None:
     with Client(shop.url, client_id="me") as client:
         customer = Customer(client)
