@@ -27,8 +27,8 @@ def _services(search_paths: tuple[str, ...], type_name: str) -> list[str]:
 def _service_models_read_once(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let botocore's service models be found and parsed once in a worker, not once in each session of boto3.
 
-    botocore itself gives one parsed file to all clients of a session, so none of them writes to it. moto does, in a sandbox that
-    runs in the test's own process.
+    botocore itself gives one parsed file to all clients of a session, so none of them writes to it. Something does in a sandbox that
+    runs in the test's own process (two tests of test_server.py fail with shared files), so those tests go without.
     """
     if _IN_PROCESS in request.path.parents:
         yield

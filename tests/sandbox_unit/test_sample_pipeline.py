@@ -97,9 +97,11 @@ def _package(function: str) -> bytes:
 
 
 def test_ten_messages_run_side_by_side_in_at_most_five_invocations(sample: Sample) -> None:
-    """The public AWS sample for this pattern takes 31, one record after the other. The best of five: the machine is shared."""
+    """The public AWS sample for this pattern takes 31, one record after the other. The best of three: the machine is shared."""
     invocations = []
     for _ in range(5):
+        if len(invocations) == 3:
+            break
         before = {execution["DurableExecutionArn"] for execution in sample.executions()}
         ids = sample.send([GOOD] * 10)
         eventually(lambda ids=ids: True if sample.stored() >= set(ids) else None)
