@@ -198,6 +198,13 @@ class Behind(Pipeline):
         )
         return [event["message"] for page in pages for event in page["events"]]
 
+    def those(self, output: str, since: float, text: str) -> list[str]:
+        """The lines with ``text``, once there is one: a function's lines may come later than its answer."""
+        return eventually(
+            lambda: [line for line in self.lines(output, since) if text in line] or None,
+            what=f"in {output} with {text}",
+        )
+
     def written(self, output: str, since: float, **fields: str) -> dict[str, str]:
         """The line of a log group, each of whose lines is JSON, that has these fields, once it is there."""
 
