@@ -73,10 +73,8 @@ class MotoApp:
 
     def _load(self) -> None:
         try:
-            # moto's own timing and region checks; read when its modules are imported.
+            # moto's own region checks; read when its modules are imported.
             os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
-            # AWS's managed policies with their real documents; a tenth of a second when the IAM backend is built.
-            os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
             from durable_sandbox.moto_adapter.load import load  # noqa: PLC0415 - heavy: seconds of imports
 
             assert self.loop is not None  # noqa: S101 - start() has set it

@@ -1,4 +1,4 @@
-"""Importing moto and closing its gaps. Slow (about two seconds): runs in a thread."""
+"""Importing moto and closing its gaps. Slow (about half a second): runs in a thread."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from durable_sandbox.moto_adapter import (
     alarms,
     cfn_models,
-    cfn_stacks,
     deliveries,
     dynamodb_streams,
     event_rules,
     identity,
     kinesis,
+    managed_policies,
     s3_policies,
 )
 from durable_sandbox.moto_adapter.bridge import Background, Bridge
@@ -112,12 +112,28 @@ def load(
     Current.on_session = on_session
     cfn_models.models(Current.bridge)
     _patch_once()
-    application: WsgiApp = Dispatcher(create_backend_app)
+    application: WsgiApp = Dispatcher(_service_app)
     return application
+
+
+def _service_app(service: backends.SERVICE_NAMES) -> Any:
+    """Give the application of one of moto's services: called at its first request, under the dispatcher's lock."""
+    if service == "cloudformation":
+        _patch_stacks()
+    return create_backend_app(service)
+
+
+@functools.cache
+def _patch_stacks() -> None:
+    # Imports the models of EC2: a second, and 136 of 205 MB.
+    from durable_sandbox.moto_adapter import cfn_stacks  # noqa: PLC0415 - most sandboxes have no stack
+
+    cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])
 
 
 @functools.cache
 def _patch_once() -> None:
+    managed_policies.patch()
     s3_policies.patch()
     identity.patch(lambda: Current.identities, Current.session_issued)
     deliveries.patch(lambda: Current.bridge)
@@ -125,4 +141,3 @@ def _patch_once() -> None:
     alarms.patch()
     kinesis.patch()
     dynamodb_streams.patch()
-    cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])

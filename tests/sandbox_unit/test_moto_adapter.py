@@ -6,11 +6,14 @@ import asyncio
 import base64
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from moto.iam.models import iam_backends
 from server_support import RecordingLambda, Running, recorder, running
 
 from durable_sandbox.aws.errors import AwsError
@@ -46,6 +49,23 @@ def call(served: Running, service: str, operation: str, params: Mapping[str, Any
     return asyncio.run_coroutine_threadsafe(inside, served.loop).result(30)
 
 
+def test_each_account_has_awss_managed_policies_and_says_alone_how_often_they_are_attached(served: Running) -> None:
+    iam, arn = served.client("iam"), "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    role = json.dumps({"Version": "2012-10-17", "Statement": []})
+    iam.create_role(RoleName="attached", AssumeRolePolicyDocument=role)
+    iam.attach_role_policy(RoleName="attached", PolicyArn=arn)
+
+    def found(account: str) -> tuple[int, str]:
+        policy = iam_backends[account]["aws"].get_policy(arn)
+        return policy.attachment_count, policy.account_id
+
+    assert (found("123456789012"), found("210987654321")) == ((1, "123456789012"), (0, "210987654321"))
+    document = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+    assert "logs:PutLogEvents" in document["Statement"][0]["Action"]
+    iam.detach_role_policy(RoleName="attached", PolicyArn=arn)
+    iam.delete_role(RoleName="attached")
+
+
 def queue(served: Running, name: str, **attributes: str) -> tuple[str, str]:
     """URL and ARN of a new queue."""
     sqs = served.client("sqs")
@@ -64,6 +84,16 @@ def received(served: Running, url: str) -> list[dict[str, Any]]:
 
 def events_to(lambda_: RecordingLambda) -> list[Any]:
     return [json.loads(params["Payload"]) for params in lambda_.made("Invoke")]
+
+
+def test_what_few_sandboxes_need_is_not_loaded_ahead() -> None:
+    """CloudFormation brings EC2: a second, and twice the memory."""
+    program = (
+        "import sys, durable_sandbox.moto_adapter.load; print({'moto.cloudformation', 'moto.ec2'} & sys.modules.keys())"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
+    )
 
 
 def test_calls_from_inside_round_trip(served: Running) -> None:
