@@ -20,6 +20,7 @@ from durable_sandbox.aws.call import Api, Call, Caller
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.destinations import EVENT_SOURCE, event_detail_type
 from durable_sandbox.events.failures import Failure, kind_of
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.model import Function
 from durable_sandbox.services.lambda_.naming import FunctionReference
 from durable_sandbox.services.lambda_.store import FunctionStore
@@ -66,7 +67,7 @@ class DestinationAccess:
         except AwsError as error:
             raise _no_such(target) from error
         if found is self.function:
-            raise _invalid("You can't specify the function as a destination for itself.")
+            raise invalid("You can't specify the function as a destination for itself.")
 
     def _check_role(self, target: Arn, *, success: bool) -> None:
         for action, operation, params in _deliveries(target, success=success):
@@ -74,7 +75,7 @@ class DestinationAccess:
                 self.access.check(Call(target.service, operation, params, self.role, self._region(target)))
             except AwsError as error:
                 if kind_of(error) is Failure.PERMISSION:
-                    raise _invalid(
+                    raise invalid(
                         f"The function's execution role does not have permissions to call {action} on {target}"
                     ) from error
                 raise
@@ -88,7 +89,7 @@ def refuse_durable() -> AwsError:
 
     AWS documents that there is none (https://docs.aws.amazon.com/lambda/latest/dg/durable-invoking.html), not what it says.
     """
-    return _invalid(
+    return invalid(
         "Lambda does not support destinations for durable functions: use the function's DeadLetterConfig, or an "
         "EventBridge rule on its status change events."
     )
@@ -101,7 +102,7 @@ def _check_kinds(on_success: str | None, on_failure: str | None) -> None:
         return
     success = f"OnSuccess(destination={on_success})" if on_success else "null"
     failure = f"OnFailure(destination={on_failure})" if on_failure else "null"
-    raise _invalid(
+    raise invalid(
         f"The provided destination config DestinationConfig(onSuccess={success}, onFailure={failure}) is invalid."
     )
 
@@ -156,8 +157,4 @@ def _deliveries(target: Arn, *, success: bool) -> Iterator[tuple[str, str, Mappi
 
 
 def _no_such(target: Arn) -> AwsError:
-    return _invalid(f"The destination ARN {target} is invalid.")
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterValueException", message, Type="User")
+    return invalid(f"The destination ARN {target} is invalid.")

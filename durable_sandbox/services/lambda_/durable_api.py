@@ -11,6 +11,7 @@ from aws_durable_execution_sdk_python_testing.execution import Execution
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.lambda_.context import LambdaContext
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.model import LATEST
 
 DEFAULT_PAGE = 50
@@ -143,4 +144,4 @@ def _behind(ordered: Sequence[Execution], marker: str | None) -> Sequence[Execut
     for place, execution in enumerate(ordered):
         if execution.durable_execution_arn == marker:
             return ordered[place + 1 :]
-    raise AwsError("InvalidParameterValueException", f"Invalid Marker {marker!r}.", Type="User")
+    raise invalid(f"Invalid Marker {marker!r}.")

@@ -11,6 +11,7 @@ from durable_sandbox.aws.arns import function_arn
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.services.lambda_.context import LambdaContext
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.model import LATEST, Code, Function, Version
 from durable_sandbox.services.lambda_.settings import apply_settings, durable_config, refuse_unsupported
 
@@ -34,9 +35,7 @@ class FunctionOperations(LambdaContext):
             )
         for member in ("Runtime", "Handler"):
             if not params.get(member):
-                raise AwsError(
-                    "InvalidParameterValueException", f"{member} is required for a zip package.", Type="User"
-                )
+                raise invalid(f"{member} is required for a zip package.")
         self._check_role(params["Role"], function_arn(reference.region, self.account, reference.name))
         version = Version(
             function_name=reference.name,
@@ -223,7 +222,7 @@ class FunctionOperations(LambdaContext):
                 ) from error
             archive = found["Body"]
         else:
-            raise AwsError("InvalidParameterValueException", "Please provide a source for function code.", Type="User")
+            raise invalid("Please provide a source for function code.")
         directory = await asyncio.get_running_loop().run_in_executor(None, self.runtime.unpack, archive)
         return Code.from_archive(archive, directory)
 

@@ -21,6 +21,7 @@ from durable_sandbox.runtime.spec import InvocationOutcome, InvocationRequest
 from durable_sandbox.services.lambda_.async_target import AsyncTarget
 from durable_sandbox.services.lambda_.context import LambdaContext
 from durable_sandbox.services.lambda_.counts import FunctionCounts
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.model import LATEST, Function, Version
 from durable_sandbox.services.lambda_.naming import FunctionReference
 
@@ -61,7 +62,7 @@ class InvokeOperations(LambdaContext):
         if version.durable is not None:
             return await self._invoke_durable(call, reference, function, version, kind, payload)
         if call.params.get("DurableExecutionName"):
-            raise _invalid("DurableExecutionName is for functions with a durable configuration.")
+            raise invalid("DurableExecutionName is for functions with a durable configuration.")
         if kind == "DryRun":
             return {"StatusCode": 204, "Payload": b""}
         if kind == "Event":
@@ -148,9 +149,9 @@ class InvokeOperations(LambdaContext):
     ) -> Mapping[str, Any]:
         assert version.durable is not None  # noqa: S101 - the caller checked
         if reference.qualifier is None:
-            raise _invalid("You cannot invoke a durable function using an unqualified ARN.")
+            raise invalid("You cannot invoke a durable function using an unqualified ARN.")
         if kind == "RequestResponse" and version.durable.execution_timeout > MAX_SYNC_EXECUTION_SECONDS:
-            raise _invalid(
+            raise invalid(
                 "You cannot synchronously invoke a durable function with an executionTimeout greater than 15 minutes."
             )
         name = call.params.get("DurableExecutionName")
@@ -264,7 +265,3 @@ def _no_constant(name: str) -> None:
 
 def _decoded(client_context: str | None) -> str | None:
     return base64.b64decode(client_context).decode() if client_context else None
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterValueException", message, Type="User")

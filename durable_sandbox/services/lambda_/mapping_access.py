@@ -19,7 +19,7 @@ from durable_sandbox.events.streams.access import Check, check_readable
 from durable_sandbox.events.streams.destination import delivery
 from durable_sandbox.events.streams.reader import ReadCall
 from durable_sandbox.events.streams.spec import StreamSpec
-from durable_sandbox.services.lambda_.mapping_settings import invalid
+from durable_sandbox.services.lambda_.errors import invalid
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from durable_sandbox.aws.arns import Arn
-from durable_sandbox.aws.errors import AwsError
 from durable_sandbox.events.filters import PatternError, RecordFilter
 from durable_sandbox.events.sqs_mapping_spec import SqsMappingSpec
 from durable_sandbox.events.streams.spec import StreamMappingSpec
+from durable_sandbox.services.lambda_.errors import invalid
 
 Params = Mapping[str, Any]
 MappingSpec = SqsMappingSpec | StreamMappingSpec
@@ -23,11 +23,6 @@ MappingSpec = SqsMappingSpec | StreamMappingSpec
 _REPORT_FAILURES = "ReportBatchItemFailures"
 _EVENT_COUNT = "EventCount"
 _MAXIMUM_FILTERS = 5
-
-
-def invalid(message: str) -> AwsError:
-    """Lambda's error for a value that it refuses."""
-    return AwsError("InvalidParameterValueException", message, Type="User")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, invalid
+from durable_sandbox.services.lambda_.errors import invalid
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings
 from durable_sandbox.services.lambda_.mapping_sqs_settings import SqsSettings
 from durable_sandbox.services.lambda_.mapping_stream_settings import StreamSettings
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.events.sqs_mapping_spec import ScalingLimits, SqsMappingSpec
-from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, Params, chosen, invalid
+from durable_sandbox.services.lambda_.errors import invalid
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, Params, chosen
 
 _SMALL_BATCH = 10
 _DEFAULT_POLLERS = (2, 200)

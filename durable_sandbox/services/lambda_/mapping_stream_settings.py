@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.events.streams.spec import UNLIMITED, StartingPosition, StreamMappingSpec, StreamSpec
-from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, Params, chosen, invalid
+from durable_sandbox.services.lambda_.errors import invalid
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, Params, chosen
 
 _AGE_RANGE = (60, 604_800)
 _DESTINATIONS = frozenset({"s3", "sns", "sqs"})

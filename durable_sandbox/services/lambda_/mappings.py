@@ -12,11 +12,12 @@ from uuid import uuid4
 from durable_sandbox.aws.arns import Arn
 from durable_sandbox.aws.call import Call
 from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.functions import FunctionOperations
 from durable_sandbox.services.lambda_.invoke import MAX_SYNC_EXECUTION_SECONDS
 from durable_sandbox.services.lambda_.mapping_access import SourceAccess
 from durable_sandbox.services.lambda_.mapping_model import EventSourceMapping, MappingRegistry
-from durable_sandbox.services.lambda_.mapping_settings import MappingSettings, invalid
+from durable_sandbox.services.lambda_.mapping_settings import MappingSettings
 from durable_sandbox.services.lambda_.mapping_sources import not_emulated, source_defaults
 from durable_sandbox.services.lambda_.mapping_stream_settings import StreamSettings
 from durable_sandbox.services.lambda_.model import Version

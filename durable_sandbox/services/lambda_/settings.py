@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from durable_sandbox.aws.errors import AwsError
+from durable_sandbox.services.lambda_.errors import invalid
 from durable_sandbox.services.lambda_.model import DurableConfig, Version
 
 MAX_TIMEOUT = 900
@@ -48,7 +49,7 @@ def apply_settings(version: Version, params: Mapping[str, Any]) -> None:
         variables = dict(params["Environment"].get("Variables", {}))
         size = sum(len(k) + len(v) for k, v in variables.items())
         if size > MAX_ENVIRONMENT_BYTES:
-            raise _invalid(
+            raise invalid(
                 f"Lambda was unable to configure your environment variables because the environment variables you have "
                 f"provided exceeded the 4KB limit. The size is {size} bytes."
             )
@@ -56,9 +57,9 @@ def apply_settings(version: Version, params: Mapping[str, Any]) -> None:
     if "DeadLetterConfig" in params:
         target = params["DeadLetterConfig"].get("TargetArn") or None
         if target and not _QUEUE_OR_TOPIC.fullmatch(target):
-            raise _invalid(f"The provided destination {target} is invalid: name an SQS queue or an SNS topic by ARN.")
+            raise invalid(f"The provided destination {target} is invalid: name an SQS queue or an SNS topic by ARN.")
         if target and target.endswith(".fifo"):
-            raise _invalid(f"A FIFO queue or topic cannot be a dead-letter target: {target}")
+            raise invalid(f"A FIFO queue or topic cannot be a dead-letter target: {target}")
         version.dead_letter_target = target
     if "LoggingConfig" in params:
         version.logging = dict(params["LoggingConfig"])
@@ -76,7 +77,7 @@ def durable_config(given: Mapping[str, Any] | None, before: DurableConfig | None
         return before
     timeout = given.get("ExecutionTimeout", before.execution_timeout if before else None)
     if timeout is None:
-        raise _invalid("You cannot create a function with a durable configuration without an executionTimeout")
+        raise invalid("You cannot create a function with a durable configuration without an executionTimeout")
     if not 1 <= timeout <= MAX_EXECUTION_TIMEOUT:
         raise _constraint("durableConfig.executionTimeout", timeout, f"between 1 and {MAX_EXECUTION_TIMEOUT}")
     days = given.get("RetentionPeriodInDays", before.retention_days if before else 14)
@@ -112,10 +113,6 @@ def _apply_kept(version: Version, params: Mapping[str, Any]) -> None:
             version.settings[name] = params[name]
         elif name in params:  # an empty value, as KMSKeyArn "", takes the setting away
             version.settings.pop(name, None)
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterValueException", message, Type="User")
 
 
 def _constraint(member: str, value: object, allowed: str) -> AwsError:
