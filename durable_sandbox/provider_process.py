@@ -15,7 +15,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from durable_sandbox.terraform import REGISTRY, TerraformProblem, find_terraform, stop_tree
+from durable_sandbox.terraform import stop_tree
+from durable_sandbox.terraform_setup import REGISTRY, TerraformProblem, find_terraform
 
 REATTACH = "TF_REATTACH_PROVIDERS"
 """The variable with which terraform attaches."""

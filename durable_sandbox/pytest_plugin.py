@@ -178,16 +178,16 @@ def started(
 @pytest.fixture(scope="session")
 def sandbox_env(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Export the sandbox's variables, and where terraform finds its provider, into os.environ for the session."""
-    from durable_sandbox import terraform  # noqa: PLC0415 - as above
+    from durable_sandbox import terraform_setup  # noqa: PLC0415 - as above
     from durable_sandbox.cli.environment import unset_variables  # noqa: PLC0415 - as above
 
     variables = dict(sandbox.env)
     try:
-        binary = terraform.find_terraform(os.environ)
-    except terraform.TerraformProblem:
+        binary = terraform_setup.find_terraform(os.environ)
+    except terraform_setup.TerraformProblem:
         pass  # this session may well do without; pytest-terraform says itself what it misses
     else:
-        variables |= terraform.provider_env(binary, os.environ, tmp_path_factory.mktemp("terraform"))
+        variables |= terraform_setup.provider_env(binary, os.environ, tmp_path_factory.mktemp("terraform"))
     with pytest.MonkeyPatch.context() as patch:
         for name in unset_variables():
             patch.delenv(name, raising=False)

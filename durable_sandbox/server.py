@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sys
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-import uvicorn
-
+from durable_sandbox.asgi import Receive, Scope, Send, read_request, unless_disconnected, write_response
 from durable_sandbox.aws.access import Access, Unrestricted
 from durable_sandbox.aws.call import Call, Caller, Service
 from durable_sandbox.aws.clock import TimePolicy
@@ -27,7 +25,6 @@ from durable_sandbox.aws.protocol import ServiceProtocol
 from durable_sandbox.control import Control
 from durable_sandbox.enforcement import Enforcement
 from durable_sandbox.events.websocket.deployed import Apis
-from durable_sandbox.events.websocket.socket import MAXIMUM_FRAME_BYTES, MAXIMUM_MESSAGE_BYTES
 from durable_sandbox.metrics.monitor import Monitor
 from durable_sandbox.moto_adapter.app import MotoApp, failure
 from durable_sandbox.moto_adapter.logs import LogWriter
@@ -36,7 +33,6 @@ from durable_sandbox.retries import Answers
 from durable_sandbox.routing import Destination, destination
 from durable_sandbox.sockets import (
     AsgiSocket,
-    LingeringProtocol,
     WebSockets,
     connections_request,
     handshake_of,
@@ -46,12 +42,7 @@ from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monito
 
 logger = logging.getLogger("durable_sandbox")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 _CONTROL_PREFIX = "/_sandbox/"
-_KEEP_ALIVE_SECONDS = 120
 # A long poll whose client went away must take no message: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
 # SQSDeveloperGuide/sqs-short-and-long-polling.html. No other operation ends with its client's connection.
 _ENDS_WITH_CLIENT = frozenset({"ReceiveMessage"})
@@ -274,7 +265,7 @@ class Sandbox:
             await self._authoriser.authorise(call)
             handling = self._handled(call)
             if receive is not None and parsed.operation in _ENDS_WITH_CLIENT:
-                result = await _unless_disconnected(handling, receive)
+                result = await unless_disconnected(handling, receive)
                 if result is None:
                     return None
             else:
@@ -344,106 +335,8 @@ class Sandbox:
                 return
 
 
-async def read_request(scope: Scope, receive: Receive) -> HttpRequest:
-    """The whole request of an ASGI scope. Raises ConnectionError if the client leaves while sending it."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    chunks: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionError("The client left before its request was complete.")
-        chunks.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    raw_path = scope.get("raw_path") or scope["path"].encode()
-    return HttpRequest(
-        scope["method"],
-        raw_path.decode("latin-1"),
-        scope["query_string"].decode("latin-1"),
-        headers,
-        chunks[0] if len(chunks) == 1 else b"".join(chunks),
-    )
-
-
-async def write_response(response: HttpResponse, send: Send) -> None:
-    """Send ``response``, with a Content-Length if it brings none and may have one."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-    bodiless = response.status in (204, 304)
-    if not bodiless and response.header("content-length") is None:
-        headers.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if bodiless else response.body})
-
-
-async def _unless_disconnected(handling: Awaitable[Mapping[str, Any]], receive: Receive) -> Mapping[str, Any] | None:
-    work = asyncio.ensure_future(handling)
-    gone = asyncio.ensure_future(receive())
-    try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        work.cancel()
-        await asyncio.wait((work,))
-        return None
-    finally:
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-
-
 async def _finish(service: Service, method: str) -> None:
     hook = getattr(service, method, None)
     result = hook() if hook is not None else None
     if inspect.isawaitable(result):
         await result
-
-
-def run(config: SandboxConfig) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SystemExit if the port is taken or the services cannot start."""
-    configure_logging(config)
-    server = uvicorn.Server(
-        server_config(Sandbox(config), host=config.host, port=config.port, timeout_graceful_shutdown=5)
-    )
-    if not config.iam:
-        logger.warning("IAM is not enforced (--no-iam): every call is allowed, which AWS will not do")
-    server.run()
-    if not server.started:
-        raise SystemExit(1)
-
-
-def server_config(sandbox: Sandbox, **options: Any) -> uvicorn.Config:
-    """How uvicorn serves a sandbox; ``options`` of uvicorn.Config come on top."""
-    return uvicorn.Config(
-        sandbox,
-        loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
-        ws=LingeringProtocol,
-        # A pair: of the whole message, and of each of its frames.
-        ws_max_size=(MAXIMUM_MESSAGE_BYTES, MAXIMUM_FRAME_BYTES),
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=True,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        **options,
-    )
-
-
-def configure_logging(config: SandboxConfig) -> None:
-    """Log to ``config.log_file``, else to standard error."""
-    handler: logging.Handler = (
-        logging.FileHandler(config.log_file) if config.log_file is not None else logging.StreamHandler()
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(config.log_level.upper())
-    # werkzeug and botocore tell of every request; uvicorn's own lines add nothing to ours.
-    for name in ("werkzeug", "botocore", "urllib3", "uvicorn.error", "aws_durable_execution_sdk_python_testing"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,19 +6,17 @@ ASGI: https://asgi.readthedocs.io/en/latest/specs/www.html#websocket and its ext
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from durable_sandbox.asgi import Receive, Send
 from durable_sandbox.aws.http import HttpRequest
 from durable_sandbox.events.websocket import frames
 from durable_sandbox.events.websocket.deployed import ENDPOINT_PATH, Apis
 from durable_sandbox.events.websocket.socket import Binary, Closed, Handshake, Socket
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PATH = re.compile(rf"{ENDPOINT_PATH}/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<rest>/.*)?")
 

@@ -27,7 +27,7 @@ from durable_sandbox.cli.environment import (
 from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
 from durable_sandbox.cli.stack import check_same_time, forget
-from durable_sandbox.terraform import find_terraform, provider_env
+from durable_sandbox.terraform_setup import find_terraform, provider_env
 
 _IN_MEMORY = "Its state is in memory only and ends with it."
 _levels = click.Choice(["debug", "info", "warning", "error"])

@@ -19,7 +19,7 @@ from durable_sandbox.cli.redrive import redrive
 from durable_sandbox.cli.soak.command import soak
 from durable_sandbox.cli.status import status
 from durable_sandbox.cli.ws.command import ws
-from durable_sandbox.terraform import TerraformProblem
+from durable_sandbox.terraform_setup import TerraformProblem
 
 _INTERRUPTED = 130
 

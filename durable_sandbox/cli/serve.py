@@ -31,7 +31,8 @@ def serve(
 def run_server(*, port: int, real_time: bool, time_scale: float, log_level: str, iam: bool) -> None:
     """Serve in this process; returns when it was told to stop."""
     _leave_user_settings()
-    from durable_sandbox.server import SandboxConfig, run  # noqa: PLC0415 - heavy; only a server process needs it
+    from durable_sandbox.server import SandboxConfig  # noqa: PLC0415 - heavy; only a server process needs it
+    from durable_sandbox.serving import run  # noqa: PLC0415 - as above
 
     run(SandboxConfig(port=port, real_time=real_time, time_scale=time_scale, log_level=log_level, iam=iam))
 

@@ -75,7 +75,7 @@ class MotoApp:
         try:
             # moto's own region checks; read when its modules are imported.
             os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
-            from durable_sandbox.moto_adapter.load import load  # noqa: PLC0415 - heavy: seconds of imports
+            from durable_sandbox.moto_adapter.load import load  # noqa: PLC0415 - heavy: half a second of imports
 
             assert self.loop is not None  # noqa: S101 - start() has set it
             self._app = load(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from slim_provider import slim_provider
 
-from durable_sandbox.terraform import own_env
+from durable_sandbox.terraform_setup import own_env
 
 REPO = Path(__file__).parents[2]
 SUITES = sorted(path.name for path in Path(__file__).parent.glob("*.tftest.hcl"))

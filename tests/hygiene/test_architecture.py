@@ -10,7 +10,7 @@ from hygiene_support import MODULES, REPO, blocks, source_folder
 from test_python import MAY_IMPORT
 
 PAGE = (REPO / "docs" / "architecture.md").read_text(encoding="utf-8")
-SERVER = {"server", "control", "enforcement", "retries", "routing", "sockets", "wiring"}
+SERVER = {"server", "serving", "asgi", "control", "enforcement", "retries", "routing", "sockets", "wiring"}
 
 
 def edges(heading: str, page: str = PAGE) -> set[tuple[str, str]]:

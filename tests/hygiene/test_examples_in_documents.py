@@ -25,7 +25,7 @@ from hcl_support import Example, Incomplete, complete, misfits
 from hygiene_support import REPO, tracked
 from slim_provider import slim_provider
 
-from durable_sandbox.terraform import find_terraform, own_env
+from durable_sandbox.terraform_setup import find_terraform, own_env
 
 HCL = snippets("hcl", "terraform")
 PYTHON = snippets("python")

@@ -27,7 +27,7 @@ from provider_support import (
     with_called,
 )
 
-from durable_sandbox.terraform import find_terraform, own_env
+from durable_sandbox.terraform_setup import find_terraform, own_env
 
 SIBLING = REPO / "modules" / "durable-function"
 CONTRACT = REPO / "tests" / "contract"

@@ -24,11 +24,12 @@ PACKAGES = [file for file in CODE if file.parts[0] in {PACKAGE, OPS}]
 LOWER = {"aws"}
 PARTS = {"aws", "events", "durable", "runtime"}
 SERVICES = {"services.apigatewayv2", "services.connections", "services.lambda_", "services.pipes", "services.sqs"}
-SERVER = {"server", "control", "retries", "routing", "sockets", "wiring"}
 MAY_IMPORT: dict[str, set[str]] = {
     "aws": set(),
-    "terraform": set(),
-    "provider_process": {"terraform"},
+    "asgi": {"aws"},
+    "terraform_setup": set(),
+    "terraform": {"terraform_setup"},
+    "provider_process": {"terraform", "terraform_setup"},
     "iam": {"aws"},
     "events": LOWER,
     "durable": LOWER,
@@ -43,17 +44,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services.sqs": LOWER,
     "routing": LOWER,
     "retries": LOWER,
-    "sockets": {"aws", "events"},
+    "sockets": {"asgi", "aws", "events"},
     "control": LOWER,
     "enforcement": {"aws", "iam", "moto_adapter"},
     "wiring": PARTS | SERVICES | {"iam", "metrics", "moto_adapter"},
     "server": PARTS
     | SERVICES
-    | {"iam", "metrics", "moto_adapter", "enforcement", "control", "retries", "routing", "sockets", "wiring"},
+    | {"iam", "metrics", "moto_adapter", "asgi", "enforcement", "control", "retries", "routing", "sockets", "wiring"},
+    "serving": {"events", "server", "sockets"},
     "ops": set(),
     "ops.cli": {"ops"},
-    "cli": {"server", "terraform", "ops", "ops.cli"},
-    "pytest_plugin": {"cli", "terraform"},
+    "cli": {"server", "serving", "terraform", "terraform_setup", "ops", "ops.cli"},
+    "pytest_plugin": {"cli", "terraform", "terraform_setup"},
 }
 
 # Upward, and for types alone: under `if TYPE_CHECKING`.

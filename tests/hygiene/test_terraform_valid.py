@@ -15,7 +15,7 @@ from hygiene_support import ALL, REPO, relative_id, required_variables, tracked
 from provider_support import NEWER
 from slim_provider import slim_provider
 
-from durable_sandbox.terraform import find_terraform, own_env
+from durable_sandbox.terraform_setup import find_terraform, own_env
 
 # The others want a newer provider than may be here: test_native_module.py.
 FOLDERS = [folder for folder in ALL if folder not in NEWER]

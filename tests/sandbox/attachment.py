@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slim_provider import slim_provider
 
-from durable_sandbox import terraform
+from durable_sandbox import terraform_setup
 from durable_sandbox.cli.environment import unset_variables
 from durable_sandbox.pytest_plugin import Sandbox
 
@@ -26,7 +26,7 @@ _FOLDER = ".terraform-build"
 @contextmanager
 def terraform_env(sandbox: Sandbox, directory: Path) -> Iterator[dict[str, str]]:
     """The variables that terraform needs for ``sandbox``; an empty value unsets one. ``directory`` is for files of its own."""
-    found = terraform.provider_env(terraform.find_terraform(os.environ), os.environ, directory)
+    found = terraform_setup.provider_env(terraform_setup.find_terraform(os.environ), os.environ, directory)
     # What terraform allocates lives for seconds: more memory for less time.
     wanted = dict.fromkeys(unset_variables(), "") | sandbox.env | found | {"GOGC": "800"}
     env = {key: value for key, value in {**os.environ, **wanted}.items() if value or key not in wanted}

@@ -20,7 +20,7 @@ from observe import Pipeline, only
 
 from durable_sandbox.provider_process import REATTACH
 from durable_sandbox.pytest_plugin import Sandbox, eventually
-from durable_sandbox.terraform import REGISTRY, find_terraform
+from durable_sandbox.terraform_setup import REGISTRY, find_terraform
 
 pytestmark = pytest.mark.timeout(280)  # the first test applies, which takes a minute
 

@@ -17,7 +17,8 @@ from botocore.config import Config
 
 from durable_sandbox.aws.call import Call, Service
 from durable_sandbox.aws.errors import AwsError
-from durable_sandbox.server import Authoriser, Sandbox, SandboxConfig, server_config
+from durable_sandbox.server import Authoriser, Sandbox, SandboxConfig
+from durable_sandbox.serving import server_config
 from durable_sandbox.wiring import Parts, ServiceBuilder, build_sqs
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from durable_sandbox import provider_process
 from durable_sandbox.provider_process import REATTACH, attached_provider
-from durable_sandbox.terraform import TerraformProblem
+from durable_sandbox.terraform_setup import TerraformProblem
 
 TERRAFORM = """#!/bin/sh
 case "$*" in

@@ -264,7 +264,7 @@ def test_the_process_answers_and_ends_on_sigterm() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    code = f"from durable_sandbox.server import SandboxConfig, run; run(SandboxConfig(port={port}))"
+    code = f"from durable_sandbox.server import SandboxConfig; from durable_sandbox.serving import run; run(SandboxConfig(port={port}))"
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-c", code])
     try:

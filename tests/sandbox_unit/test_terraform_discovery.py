@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from durable_sandbox import terraform
-from durable_sandbox.terraform import Binary, Progress, Terraform, TerraformProblem
+from durable_sandbox import terraform_setup
+from durable_sandbox.terraform import Progress, Terraform
+from durable_sandbox.terraform_setup import Binary, TerraformProblem
 
 PLATFORM = "linux_amd64"
 needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="runs the real terraform")
@@ -38,7 +39,7 @@ def binary(tmp_path: Path) -> Binary:
 
 @pytest.fixture
 def no_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terraform, "registry_answers", lambda: False)
+    monkeypatch.setattr(terraform_setup, "registry_answers", lambda: False)
 
 
 def mirror(root: Path, version: str, *, platform: str = PLATFORM, packed: bool = False) -> Path:
@@ -54,34 +55,34 @@ def mirror(root: Path, version: str, *, platform: str = PLATFORM, packed: bool =
 class TestFindTerraform:
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(TerraformProblem, match="not found on the PATH") as caught:
-            terraform.find_terraform({"PATH": str(tmp_path)})
+            terraform_setup.find_terraform({"PATH": str(tmp_path)})
         assert "Install Terraform >= 1.9" in caught.value.fix
         assert caught.value.environment
 
     def test_named_by_variable_but_missing(self, tmp_path: Path) -> None:
         with pytest.raises(TerraformProblem, match="TERRAFORM names '/nowhere/terraform'"):
-            terraform.find_terraform({"PATH": str(tmp_path), "TERRAFORM": "/nowhere/terraform"})
+            terraform_setup.find_terraform({"PATH": str(tmp_path), "TERRAFORM": "/nowhere/terraform"})
 
     @pytest.mark.parametrize("version", ["1.8.5", "0.15.3"])
     def test_too_old(self, tmp_path: Path, version: str) -> None:
         fake_terraform(tmp_path, version)
         with pytest.raises(TerraformProblem, match=f"is Terraform {version}; the modules need 1.9"):
-            terraform.find_terraform({"PATH": f"{tmp_path}:/bin:/usr/bin"})
+            terraform_setup.find_terraform({"PATH": f"{tmp_path}:/bin:/usr/bin"})
 
     def test_does_not_run(self, tmp_path: Path) -> None:
         executable(tmp_path / "terraform", "exit 3")
         with pytest.raises(TerraformProblem, match="does not run as Terraform"):
-            terraform.find_terraform({"PATH": f"{tmp_path}:/bin"})
+            terraform_setup.find_terraform({"PATH": f"{tmp_path}:/bin"})
 
     @pytest.mark.parametrize(("text", "version"), [("1.9.0", (1, 9, 0)), ("1.14.0-beta1", (1, 14, 0))])
     def test_found(self, tmp_path: Path, text: str, version: tuple[int, ...]) -> None:
         path = fake_terraform(tmp_path, text)
-        assert terraform.find_terraform({"PATH": f"{tmp_path}:/bin"}) == Binary(path, version, PLATFORM)
+        assert terraform_setup.find_terraform({"PATH": f"{tmp_path}:/bin"}) == Binary(path, version, PLATFORM)
 
     def test_variable_wins_over_path(self, tmp_path: Path) -> None:
         fake_terraform(tmp_path / "old", "1.5.0")
         other = fake_terraform(tmp_path / "new", "1.12.1")
-        found = terraform.find_terraform({"PATH": f"{tmp_path}/old:/bin", "TERRAFORM": str(other)})
+        found = terraform_setup.find_terraform({"PATH": f"{tmp_path}/old:/bin", "TERRAFORM": str(other)})
         assert found.version == (1, 12, 1)
 
 
@@ -91,11 +92,11 @@ class TestMirrors:
         for version in ("5.9.0", "5.100.0", "5.81.0"):
             mirror(tmp_path, version, packed=packed)
         mirror(tmp_path, "6.1.0", platform="darwin_arm64", packed=packed)
-        assert terraform.provider_versions(tmp_path, PLATFORM) == [(5, 9, 0), (5, 81, 0), (5, 100, 0)]
+        assert terraform_setup.provider_versions(tmp_path, PLATFORM) == [(5, 9, 0), (5, 81, 0), (5, 100, 0)]
 
     def test_usual_places(self, tmp_path: Path) -> None:
         (tmp_path / "opt" / "plugins").mkdir(parents=True)
-        places = terraform.mirror_candidates(tmp_path / "home", tmp_path)
+        places = terraform_setup.mirror_candidates(tmp_path / "home", tmp_path)
         assert places[0] == tmp_path / "home/.terraform.d/plugins"
         assert tmp_path / "usr/share/terraform/plugins" in places
         assert tmp_path / "usr/local/share/terraform/plugins" in places
@@ -106,23 +107,23 @@ class TestProviderEnv:
     def test_existing_file_named_by_the_user_is_used(self, tmp_path: Path, binary: Binary) -> None:
         config = tmp_path / "my.tfrc"
         config.touch()
-        found = terraform.provider_env(binary, {"TF_CLI_CONFIG_FILE": str(config)}, tmp_path / "work")
+        found = terraform_setup.provider_env(binary, {"TF_CLI_CONFIG_FILE": str(config)}, tmp_path / "work")
         assert found == {"TF_CLI_CONFIG_FILE": str(config)}
 
     @needs_terraform
     def test_broken_file_named_by_the_user(self, tmp_path: Path) -> None:
         config = tmp_path / "my.tfrc"
         config.write_text("provider_installation {")
-        real = terraform.find_terraform(os.environ)
+        real = terraform_setup.find_terraform(os.environ)
         env = {**os.environ, "TF_CLI_CONFIG_FILE": str(config)}
         with pytest.raises(TerraformProblem, match=f"cannot read {config}") as caught:
-            terraform.provider_env(real, env, tmp_path / "work")
+            terraform_setup.provider_env(real, env, tmp_path / "work")
         assert "unset TF_CLI_CONFIG_FILE" in caught.value.fix
 
     def test_registry(self, tmp_path: Path, binary: Binary, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(terraform, "registry_answers", lambda: True)
+        monkeypatch.setattr(terraform_setup, "registry_answers", lambda: True)
         env = {"HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": "/does/not/exist"}
-        found = terraform.provider_env(binary, env, tmp_path / "work")
+        found = terraform_setup.provider_env(binary, env, tmp_path / "work")
         assert found["TF_CLI_CONFIG_FILE"] == ""
         assert Path(found["TF_PLUGIN_CACHE_DIR"]).is_dir()
 
@@ -130,7 +131,7 @@ class TestProviderEnv:
     def test_mirror_written_to_a_configuration(self, tmp_path: Path, binary: Binary) -> None:
         old, new = mirror(tmp_path / "old", "5.20.0"), mirror(tmp_path / "new", "5.100.0")
         env = {"HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": "/does/not/exist"}
-        found = terraform.provider_env(binary, env, tmp_path / "work", candidates=[tmp_path, old, new])
+        found = terraform_setup.provider_env(binary, env, tmp_path / "work", candidates=[tmp_path, old, new])
         config = Path(found["TF_CLI_CONFIG_FILE"])
         assert config.parent == tmp_path / "work"
         assert f'path = "{new}"' in config.read_text()
@@ -139,21 +140,21 @@ class TestProviderEnv:
     @pytest.mark.usefixtures("no_registry")
     def test_user_configuration_with_installation_is_left_alone(self, tmp_path: Path, binary: Binary) -> None:
         (tmp_path / ".terraformrc").write_text("provider_installation {\n  direct {}\n}\n")
-        found = terraform.provider_env(binary, {"HOME": str(tmp_path)}, tmp_path / "work", candidates=[])
+        found = terraform_setup.provider_env(binary, {"HOME": str(tmp_path)}, tmp_path / "work", candidates=[])
         assert found == {"TF_CLI_CONFIG_FILE": ""}
 
     @pytest.mark.usefixtures("no_registry")
     def test_none_found(self, tmp_path: Path, binary: Binary) -> None:
         old = mirror(tmp_path / "old", "5.20.0")
         with pytest.raises(TerraformProblem, match=r"holds 5\.20\.0, older than 5\.80") as caught:
-            terraform.provider_env(binary, {"HOME": str(tmp_path)}, tmp_path / "work", candidates=[old])
+            terraform_setup.provider_env(binary, {"HOME": str(tmp_path)}, tmp_path / "work", candidates=[old])
         assert f"terraform providers mirror -platform={PLATFORM}" in caught.value.fix
         assert caught.value.environment
 
     def test_registry_that_cannot_be_reached(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # discard: nothing listens there
         started = time.monotonic()
-        assert terraform.registry_answers(timeout=1.0) is False
+        assert terraform_setup.registry_answers(timeout=1.0) is False
         assert time.monotonic() - started < 3
 
 
