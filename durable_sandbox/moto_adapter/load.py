@@ -18,6 +18,7 @@ from durable_sandbox.moto_adapter import (
     dynamodb_streams,
     event_rules,
     identity,
+    instances,
     kinesis,
     managed_policies,
     s3_policies,
@@ -133,6 +134,7 @@ def _patch_stacks() -> None:
 
 @functools.cache
 def _patch_once() -> None:
+    instances.patch()
     managed_policies.patch()
     s3_policies.patch()
     identity.patch(lambda: Current.identities, Current.session_issued)

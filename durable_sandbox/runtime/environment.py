@@ -101,6 +101,7 @@ class Environment:
         port = self._server.sockets[0].getsockname()[1]
         self._process = await asyncio.create_subprocess_exec(
             python,
+            "-S",  # Without what is installed beside it: a package that a function forgot to bundle is missing on Lambda too.
             "-m",
             "awslambdaric",
             self.spec.handler,

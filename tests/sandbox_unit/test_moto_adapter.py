@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import gzip
 import json
 import subprocess
@@ -13,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from moto.dynamodb.models.dynamo_type import Item
 from moto.iam.models import iam_backends
+from moto.logs.models import LogEvent
 from server_support import RecordingLambda, Running, recorder, running
 
 from durable_sandbox.aws.errors import AwsError
@@ -64,6 +67,28 @@ def test_each_account_has_awss_managed_policies_and_says_alone_how_often_they_ar
     assert "logs:PutLogEvents" in document["Statement"][0]["Action"]
     iam.detach_role_policy(RoleName="attached", PolicyArn=arn)
     iam.delete_role(RoleName="attached")
+
+
+def test_what_is_deleted_is_forgotten(served: Running) -> None:
+    dynamodb, logs = served.client("dynamodb"), served.client("logs")
+    key = {"AttributeName": "id", "KeyType": "HASH"}
+    dynamodb.create_table(
+        TableName="passing",
+        KeySchema=[key],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for _ in range(2):
+        dynamodb.put_item(TableName="passing", Item={"id": {"S": "forgotten"}})
+    dynamodb.delete_table(TableName="passing")
+    logs.create_log_group(logGroupName="passing")
+    logs.create_log_stream(logGroupName="passing", logStreamName="stream")
+    events = [{"timestamp": int(time.time() * 1000), "message": "forgotten"}]
+    logs.put_log_events(logGroupName="passing", logStreamName="stream", logEvents=events)
+    logs.delete_log_group(logGroupName="passing")
+    gc.collect()
+    kept = [one for one in gc.get_objects() if isinstance(one, (Item, LogEvent)) and "forgotten" in str(vars(one))]
+    assert kept == []
 
 
 def queue(served: Running, name: str, **attributes: str) -> tuple[str, str]:
