@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}. Name one: make PYTHON=python3.13 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the sandbox into $(VENV) (once, about half a minute)" >&2
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -42,8 +42,13 @@ test: ## Lint, and run every test: hygiene, unit, contract, sandbox (WORKERS=n)
 	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 
 # Beside lint, of which each check has one processor.
-pytest: $(STAMP) $(CHECKOV)/.installed ## Run every test, without lint (WORKERS=n)
+pytest: $(STAMP) $(CHECKOV)/.installed $(VENV)/.collected ## Run every test, without lint (WORKERS=n)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Once, so that the workers find the tests' bytecode instead of each compiling them; what is wrong with a test, they say.
+$(VENV)/.collected: $(STAMP)
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 || true
+	@touch $@
 
 lint: $(STAMP) $(CHECKOV)/.installed ## Format, types, Terraform hygiene
 	@$(BIN)/ruff format --check .
@@ -72,7 +77,7 @@ bench: $(STAMP) ## Measure: SQS, streams, the dispatcher, WebSockets and the sam
 $(CHECKOV)/.installed: requirements-checkov.lock
 	@test -x $(CHECKOV)/bin/python || $(PYTHON) -m venv $(CHECKOV)
 	@echo "Installing checkov into $(CHECKOV) (once)" >&2
-	@$(CHECKOV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-checkov.lock
+	@$(CHECKOV)/bin/python -m pip install --quiet --no-compile --no-deps --disable-pip-version-check -r requirements-checkov.lock
 	@touch $@
 
 clean: ## Stop the sandbox and delete everything that was built

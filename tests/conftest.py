@@ -1,43 +1,33 @@
-"""What all tiers share: their order, and botocore's service models."""
+"""What all tiers share: their order, botocore's service models, and how often garbage is collected."""
 
 from __future__ import annotations
 
-import functools
+import gc
 from collections.abc import Iterator
 from itertools import groupby, zip_longest
 from pathlib import Path
 
 import pytest
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import Loader, create_loader
 
 _WAITING = Path(__file__).parent / "sandbox"
-_IN_PROCESS = Path(__file__).parent / "sandbox_unit"
+_NEW_OBJECTS = 50_000
 
 
-_parse = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-_list = Loader.list_available_services
+def pytest_configure() -> None:
+    """Look for garbage less often than Python does: with moto and botocore loaded, that is a third of a worker's time."""
+    gc.set_threshold(_NEW_OBJECTS)
 
 
-@functools.cache
-def _services(search_paths: tuple[str, ...], type_name: str) -> list[str]:
-    return list(_list(Loader(extra_search_paths=search_paths, include_default_search_paths=False), type_name))
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_read_once() -> Iterator[None]:
+    """Let botocore find and parse its service models once in a worker, not once in each session of boto3: half of a short test's time.
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _service_models_read_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let botocore's service models be found and parsed once in a worker, not once in each session of boto3.
-
-    botocore itself gives one parsed file to all clients of a session, so none of them writes to it. Something does in a sandbox that
-    runs in the test's own process (two tests of test_server.py fail with shared files), so those tests go without.
+    Those of moto in the same process are others: it merges more into them, and botocore takes the bucket out of S3's paths.
     """
-    if _IN_PROCESS in request.path.parents:
-        yield
-        return
+    loader = Loader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: _parse(path))
-        patch.setattr(
-            Loader, "list_available_services", lambda self, type_name: _services(tuple(self.search_paths), type_name)
-        )
+        patch.setattr("botocore.session.create_loader", lambda path: create_loader(path) if path else loader)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from attachment import terraform_env
 from deployment import Deployment
+from pytest_terraform.tf import TerraformRunner
 
 from durable_sandbox.pytest_plugin import Sandbox
 
@@ -35,6 +37,21 @@ def _aws(sandbox: Sandbox, for_terraform: dict[str, str]) -> Iterator[None]:
                 patch.delenv(name, raising=False)
         yield
     sandbox.reset()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _destroyed_once() -> Iterator[None]:
+    """Where a test has destroyed a scenario, pytest-terraform does not run terraform for nothing."""
+    destroy = TerraformRunner.destroy
+
+    def what_is_left(runner: TerraformRunner) -> None:
+        state = Path(runner.state_path)
+        if not state.is_file() or json.loads(state.read_text(encoding="utf-8"))["resources"]:
+            destroy(runner)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TerraformRunner, "destroy", what_is_left)
+        yield
 
 
 @pytest.fixture
