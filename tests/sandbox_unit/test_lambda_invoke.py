@@ -60,6 +60,10 @@ def test_an_alias_runs_its_version(functions: Functions) -> None:
     [
         ("def handler(event, context):\n    raise ValueError('no good')\n", ("ValueError", "no good")),
         ("import missing_module\n", ("Runtime.ImportModuleError", "missing_module")),
+        (
+            "def handler(event, context):\n    raise ValueError(exit and quit and 'all there')\n",
+            ("ValueError", "all there"),
+        ),
         # Installed beside the sandbox, and not bundled.
         ("import moto\n", ("Runtime.ImportModuleError", "No module named 'moto'")),
         ("import os\ndef handler(event, context):\n    os._exit(3)\n", ("Runtime.ExitError", "exit status 3")),

@@ -8,8 +8,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import os
+import site
 import socket
 import sys
+
+# The process runs without site-packages (-S), but not without what site puts among the builtins: exit, quit, help.
+site.setquit()
+site.setcopyright()
+site.sethelper()
 
 _PREFIX = "/2018-06-01/runtime/invocation"
 
