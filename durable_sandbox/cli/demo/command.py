@@ -134,7 +134,9 @@ def _pipeline(
     console.print(report.table(follower, applied))
     wrong = report.problems(follower, figures)
     overtaken = order.breaches(follower.tracked.values(), waits=variant.returns) if variant.fifo else []
-    _conclude(console, figures, running, report.next_steps(running, applied, follower) if keep else [])
+    _conclude(console, figures, as_meant=not wrong)
+    if keep:
+        _say_next(console, running, report.next_steps(running, applied, follower))
     if variant.fifo:
         console.print(f"\nOrder inside the groups: {'broken' if overtaken else 'kept'}.", highlight=False)
     if not keep:
@@ -166,13 +168,16 @@ def _follow(console: Console, follower: Follower, timeout: float, variant: Varia
     follower.settle()
 
 
-def _conclude(console: Console, figures: report.Figures, running: Running, lines: list[str]) -> None:
+def _conclude(console: Console, figures: report.Figures, *, as_meant: bool) -> None:
     console.print(
         f"\n{figures.sent} sent: {figures.succeeded} succeeded, {figures.failed} failed, {figures.lost} lost "
-        f"in {figures.seconds:.1f} s.",
+        f"in {figures.seconds:.1f} s."
+        + (" Those that failed were sent to show it." if figures.failed and as_meant else ""),
         highlight=False,
     )
-    if lines:
-        console.print(f"\nThe sandbox keeps running at {running.endpoint_url} (state in memory only). Try next:")
-        for line in lines:
-            console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _say_next(console: Console, running: Running, lines: list[str]) -> None:
+    console.print(f"\nThe sandbox keeps running at {running.endpoint_url} (state in memory only). Try next:")
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

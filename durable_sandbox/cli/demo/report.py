@@ -141,6 +141,7 @@ def next_steps(running: Running, stack: Stack, follower: Follower) -> list[str]:
     lines = [
         command_line("status", port),
         command_line(f"logs {stack.function_name}", port),
+        f"{command_line('exec', port)} -- durable-ops dead-letters list {stack.function_name}",
         f'eval "$({command_line("env", port)})"   # then the aws CLI and terraform talk to the sandbox',
     ]
     if arn:
