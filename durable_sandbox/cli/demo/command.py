@@ -13,14 +13,13 @@ import click
 from rich.console import Console
 
 from durable_sandbox.cli import aws, stack
-from durable_sandbox.cli.demo import order, report, websocket
+from durable_sandbox.cli.demo import closing, order, report, websocket
 from durable_sandbox.cli.demo.follow import Follower, Place
 from durable_sandbox.cli.demo.messages import MINIMUM, build, in_groups, send
 from durable_sandbox.cli.demo.variant import Variant
 from durable_sandbox.cli.environment import client_environment, command_line, terraform_dir
 from durable_sandbox.cli.errors import ENVIRONMENT, CliError
 from durable_sandbox.cli.options import json_option, port_option, real_time_option
-from durable_sandbox.cli.process import Running
 from durable_sandbox.cli.progress import console as make_console
 from durable_sandbox.cli.progress import progress
 from durable_sandbox.terraform import Terraform
@@ -136,7 +135,7 @@ def _pipeline(
     overtaken = order.breaches(follower.tracked.values(), waits=variant.returns) if variant.fifo else []
     _conclude(console, figures, as_meant=not wrong)
     if keep:
-        _say_next(console, running, report.next_steps(running, applied, follower))
+        closing.say_next(console, running, report.next_steps(running, applied, follower))
     if variant.fifo:
         console.print(f"\nOrder inside the groups: {'broken' if overtaken else 'kept'}.", highlight=False)
     if not keep:
@@ -175,9 +174,3 @@ def _conclude(console: Console, figures: report.Figures, *, as_meant: bool) -> N
         + (" Those that failed were sent to show it." if figures.failed and as_meant else ""),
         highlight=False,
     )
-
-
-def _say_next(console: Console, running: Running, lines: list[str]) -> None:
-    console.print(f"\nThe sandbox keeps running at {running.endpoint_url} (state in memory only). Try next:")
-    for line in lines:
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from durable_sandbox.cli import aws, stack
+from durable_sandbox.cli.demo import closing
 from durable_sandbox.cli.demo.conversation import Conversation
 from durable_sandbox.cli.demo.orders import Ledger, build
 from durable_sandbox.cli.environment import client_environment, command_line, terraform_dir
@@ -174,16 +175,10 @@ def _purge(port: int, outputs: Mapping[str, Any]) -> str:
 
 def _say_next(console: Console, running: Running, outputs: Mapping[str, Any]) -> None:
     port = running.port
-    console.print(f"\nThe sandbox keeps running at {running.endpoint_url} (state in memory only). Try next:")
     call = command_line("ws", port).removesuffix(f" --port {port}")  # the URL has it
-    _lines(console, [f'{call} "{outputs["url"]}?client_id=me"'])
+    closing.say_next(console, running, [f'{call} "{outputs["url"]}?client_id=me"'])
     console.print("and paste a line, or more; with hold_seconds it is held, without processing_type it fails:")
-    _lines(console, [json.dumps(_SAMPLE), json.dumps({**_SAMPLE, "id": "2", "hold_seconds": 60})])
+    closing.lines(console, [json.dumps(_SAMPLE), json.dumps({**_SAMPLE, "id": "2", "hold_seconds": 60})])
     console.print("Then:")
     others = ["status", f"logs {outputs['reply_function_name']}", f"logs {outputs['function_name']}", "down"]
-    _lines(console, [command_line(command, port) for command in others])
-
-
-def _lines(console: Console, lines: Sequence[str]) -> None:
-    for text in lines:
-        console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+    closing.lines(console, [command_line(command, port) for command in others])
