@@ -23,14 +23,17 @@ _RUNTIME_MODULES = (
     "urllib3",
     "aws_durable_execution_sdk_python",
 )
+_DISTRIBUTIONS = {"dateutil": "python_dateutil"}
+"""Where a module's distribution has another name."""
 
 
 def build_layer(directory: Path) -> Path:
-    """Fill ``directory`` with links to the runtime's modules and the runtime client. Returns it."""
+    """Fill ``directory`` with links to the runtime's modules, their metadata, and the runtime client. Returns it."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in _RUNTIME_MODULES:
         origin = _location(name)
-        (directory / origin.name).symlink_to(origin)
+        for found in (origin, *origin.parent.glob(f"{_DISTRIBUTIONS.get(name, name)}-*.dist-info")):
+            (directory / found.name).symlink_to(found)
     client = Path(__file__).parent / "shim" / "runtime_client.py"
     (directory / client.name).symlink_to(client)
     return directory

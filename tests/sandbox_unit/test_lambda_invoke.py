@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
@@ -53,6 +54,15 @@ def test_an_alias_runs_its_version(functions: Functions) -> None:
     assert json.loads(answer["Payload"].read()) == {"event": {"a": [1, None, "é"]}, "version": "1"}
     assert answer["ExecutedVersion"] == "1"
     assert "START RequestId" in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_a_handler_can_ask_for_the_versions_of_the_runtimes_modules(functions: Functions) -> None:
+    live = functions.deploy(
+        "from importlib.metadata import version\n\ndef handler(event, context):\n    return [version(name) for name in event]\n"
+    )
+    names = ["boto3", "python-dateutil", "snapshot-restore-py", "aws-durable-execution-sdk-python"]
+    answer = functions.client.invoke(FunctionName=live, Payload=json.dumps(names).encode())
+    assert json.loads(answer["Payload"].read()) == [version(name) for name in names]
 
 
 @pytest.mark.parametrize(
