@@ -23,9 +23,10 @@ from durable_sandbox.moto_adapter.bridge import Background
 from durable_sandbox.moto_adapter.client import InProcessClient
 from durable_sandbox.moto_adapter.gateway_account import log_role
 from durable_sandbox.moto_adapter.stream_source import StreamSource
-from durable_sandbox.moto_adapter.wsgi import WsgiApp, environ_of, run_wsgi
+from durable_sandbox.moto_adapter.wsgi import environ_of, run_wsgi
 
 if TYPE_CHECKING:
+    from durable_sandbox.moto_adapter.load import Dispatcher
     from durable_sandbox.routing import Destination
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class MotoApp:
         self._inner_pool = ThreadPoolExecutor(_INNER_THREADS, "moto-call")
         self._client = InProcessClient()
         self._loaded = threading.Event()
-        self._app: WsgiApp | None = None
+        self._app: Dispatcher | None = None
         self._failure: BaseException | None = None
         self._background = Background()
         self.alarms = MotoAlarms(account, self.loaded)
@@ -93,7 +94,7 @@ class MotoApp:
         finally:
             self._loaded.set()
 
-    def application(self) -> WsgiApp:
+    def application(self) -> Dispatcher:
         """Give moto's WSGI application, once loaded. Blocks: for worker threads only."""
         self._loaded.wait()
         if self._app is None:
@@ -116,10 +117,7 @@ class MotoApp:
         await self.in_thread(self._reset)
 
     def _reset(self) -> None:
-        self.application()
-        from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415 - loaded by now
-
-        moto_api_backend.reset()
+        self.application().reset()
 
     async def in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run ``work`` in a thread that may touch moto's backends."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from moto import backends
+from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from durable_sandbox.moto_adapter import (
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from durable_sandbox.aws.call import Api, Caller
     from durable_sandbox.aws.clock import TimePolicy
     from durable_sandbox.aws.identity import Identities
-    from durable_sandbox.moto_adapter.wsgi import WsgiApp
 
-# What a stack of ours needs; any other service loads at its first request.
+# What most of our stacks need at once; any other service loads at its first request.
 _MODULES = (
     "s3",
     "iam",
@@ -68,6 +68,11 @@ class Dispatcher(DomainDispatcherApplication):
             self._found[host] = self._matched(host)
         return self._found[host]
 
+    def reset(self) -> None:
+        """Empty every backend. A service that loads just now is waited for: it adds to what moto walks through."""
+        with self.lock:
+            moto_api_backend.reset()
+
     def _matched(self, host: str) -> str:
         for backend, pattern in self.backend_url_patterns:
             if pattern.match(f"http://{host}"):
@@ -99,7 +104,7 @@ def load(
     *,
     time: TimePolicy,
     background: Background,
-) -> WsgiApp:
+) -> Dispatcher:
     """Give moto's application, patched so that what it delivers in-process reaches ``api`` in ``loop``.
 
     ``on_session`` is told of each session that STS issues keys for: its ARN and its session policy; ``background`` runs
@@ -113,8 +118,7 @@ def load(
     Current.on_session = on_session
     cfn_models.models(Current.bridge)
     _patch_once()
-    application: WsgiApp = Dispatcher(_service_app)
-    return application
+    return Dispatcher(_service_app)
 
 
 def _service_app(service: backends.SERVICE_NAMES) -> Any:
@@ -127,7 +131,7 @@ def _service_app(service: backends.SERVICE_NAMES) -> Any:
 @functools.cache
 def _patch_stacks() -> None:
     # Imports the models of EC2: a second, and 136 of 205 MB.
-    from durable_sandbox.moto_adapter import cfn_stacks  # noqa: PLC0415 - most sandboxes have no stack
+    from durable_sandbox.moto_adapter import cfn_stacks  # noqa: PLC0415 - a sandbox need not have a stack, or not yet
 
     cfn_stacks.patch([cfn_models.Function, cfn_models.Version, cfn_models.Alias])
 

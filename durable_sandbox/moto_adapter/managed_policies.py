@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import json
+from typing import Any, TypeVar
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend
+
+Model = TypeVar("Model")
 
 
 def patch() -> None:
@@ -29,7 +32,12 @@ def _all(region: str) -> tuple[AWSManagedPolicy, ...]:
 
 
 def _for_account(policy: AWSManagedPolicy, account: str) -> AWSManagedPolicy:
-    """A copy for what an account may say of it: how often it is attached, and tags. Nobody may change its versions."""
-    own = AWSManagedPolicy.__new__(AWSManagedPolicy)
-    vars(own).update(vars(policy), account_id=account, tags={})  # copy.copy takes five times as long
-    return own
+    versions = [_copy(version) for version in policy.versions]
+    return _copy(policy, account_id=account, tags={}, versions=versions)
+
+
+def _copy(model: Model, **own: Any) -> Model:
+    """As copy.copy, in a fifth of its time, but for what is its ``own``."""
+    copied: Model = model.__class__.__new__(model.__class__)
+    vars(copied).update(vars(model), **own)
+    return copied

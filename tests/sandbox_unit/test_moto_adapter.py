@@ -69,6 +69,30 @@ def test_each_account_has_awss_managed_policies_and_says_alone_how_often_they_ar
     iam.delete_role(RoleName="attached")
 
 
+def test_what_an_account_does_to_a_managed_policy_no_other_sees_and_a_reset_forgets(served: Running) -> None:
+    arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    statement = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam_backends["111111111111"]["aws"].create_policy_version(arn, document, "true")
+
+    def versions(account: str) -> list[tuple[str, bool]]:
+        policy = iam_backends[account]["aws"].get_policy(arn)
+        return [(version.version_id, version.is_default) for version in policy.versions]
+
+    assert (len(versions("111111111111")), len(versions("222222222222"))) == (2, 1)
+    before = versions("222222222222")
+    asyncio.run_coroutine_threadsafe(served.sandbox.moto.reset(), served.loop).result(30)
+    assert versions("111111111111") == before
+
+
+def test_a_reset_waits_for_a_service_that_loads(served: Running) -> None:
+    with served.sandbox.moto.application().lock:
+        reset = asyncio.run_coroutine_threadsafe(served.sandbox.moto.reset(), served.loop)
+        with pytest.raises(TimeoutError):
+            reset.result(0.3)
+    assert reset.result(30) is None
+
+
 def test_what_is_deleted_is_forgotten(served: Running) -> None:
     dynamodb, logs = served.client("dynamodb"), served.client("logs")
     key = {"AttributeName": "id", "KeyType": "HASH"}
@@ -87,7 +111,7 @@ def test_what_is_deleted_is_forgotten(served: Running) -> None:
     logs.put_log_events(logGroupName="passing", logStreamName="stream", logEvents=events)
     logs.delete_log_group(logGroupName="passing")
     gc.collect()
-    kept = [one for one in gc.get_objects() if isinstance(one, (Item, LogEvent)) and "forgotten" in str(vars(one))]
+    kept = [one for one in gc.get_objects() if type(one) in {Item, LogEvent} and "forgotten" in str(vars(one))]
     assert kept == []
 
 
@@ -114,7 +138,9 @@ def events_to(lambda_: RecordingLambda) -> list[Any]:
 def test_what_few_sandboxes_need_is_not_loaded_ahead() -> None:
     """CloudFormation brings EC2: a second, and twice the memory."""
     program = (
-        "import sys, durable_sandbox.moto_adapter.load; print({'moto.cloudformation', 'moto.ec2'} & sys.modules.keys())"
+        "import importlib, sys; from durable_sandbox.moto_adapter.load import _MODULES\n"
+        "for name in _MODULES: importlib.import_module(f'moto.{name}.models'), importlib.import_module(f'moto.{name}.responses')\n"
+        "print({'moto.cloudformation', 'moto.ec2'} & sys.modules.keys())"
     )
     assert (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
