@@ -31,13 +31,7 @@ from durable_sandbox.moto_adapter.logs import LogWriter
 from durable_sandbox.moto_adapter.policies import Policies
 from durable_sandbox.retries import Answers
 from durable_sandbox.routing import Destination, destination
-from durable_sandbox.sockets import (
-    AsgiSocket,
-    WebSockets,
-    connections_request,
-    handshake_of,
-    target_of,
-)
+from durable_sandbox.sockets import AsgiSocket, WebSockets, connections_request, handshake_of, target_of
 from durable_sandbox.wiring import SERVICES, Parts, ServiceBuilder, build_monitor
 
 logger = logging.getLogger("durable_sandbox")
