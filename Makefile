@@ -8,7 +8,7 @@ CHECKOV := .venv-checkov
 BRIDGE ?= pipe
 MESSAGES ?= 1000
 # More than there are processors: tests that apply stacks mostly wait. Each has a sandbox and a provider, up to 1 GB.
-WORKERS ?= 7
+WORKERS ?= 6
 # Some shells forbid it, and then hundreds of processes compile the same modules.
 export PYTHONDONTWRITEBYTECODE :=
 
